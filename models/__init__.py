@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: predictions for products and users, without broker, clock or metrics."""

@@ -1,0 +1,72 @@
+"""Columns in and out of the models: the types that cross the door between models and streams.
+
+All arrays of one struct have the same first length; that is checked where they are used, not here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Name and version of the artifact that gave an answer; both go into every prediction."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProductColumns:
+    """n products, column by column. A column that is None is absent for all of them."""
+
+    titles: list[str]
+    brands: list[str | None] | None = None
+    descriptions: list[str | None] | None = None
+    hints: list[str | None] | None = None  # the catalogue's own category, free text
+
+
+@dataclass(frozen=True, slots=True)
+class ProductBatch:
+    """Answers for n products, in the order given.
+
+    Shapes: K alternatives for the category, falling in confidence along axis 1; A attributes, as many as the domain
+    with the most has. An id of -1 means no answer there, and its confidence is 0.
+    """
+
+    category_ids: NDArray[np.int32]  # (n, K) into ProductPredictor.categories
+    category_confidence: NDArray[np.float32]  # (n, K) calibrated
+    attribute_ids: NDArray[np.int32]  # (n, A) into ProductPredictor.attributes
+    attribute_confidence: NDArray[np.float32]  # (n, A) calibrated
+
+
+@dataclass(frozen=True, slots=True)
+class EventColumns:
+    """n behaviour events in the order in which they are to be applied (per user: offset order)."""
+
+    types: NDArray[np.uint8]  # (n,) index into schemas.events.EVENT_TYPES
+    categories: NDArray[np.int32]  # (n,) into BehaviourPredictor.categories, -1 unknown
+    products: NDArray[np.int32]  # (n,) into BehaviourPredictor.products, -1 unknown
+    attributes: NDArray[np.uint32]  # (n, A) crc32 of "name=value" of the product's predicted attributes, 0 = none
+    sessions: NDArray[np.uint64]  # (n,) hash of session_id (the basket), 0 = no session
+    times_ms: NDArray[np.int64]  # (n,) milliseconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class BehaviourBatch:
+    """States of u users after all events, and answers for the m events that were to be answered, in event order.
+
+    Alternatives fall in confidence along axis 1; -1 (or key 0) with confidence 0 pads a row that has fewer.
+    """
+
+    rows: np.ndarray  # (u,) BehaviourPredictor.row_dtype
+    category_ids: NDArray[np.int32]  # (m, top) into BehaviourPredictor.categories; never one of the running basket
+    category_confidence: NDArray[np.float32]  # (m, top)
+    product_ids: NDArray[np.int32]  # (m, top) into BehaviourPredictor.products
+    product_confidence: NDArray[np.float32]  # (m, top)
+    attribute_keys: NDArray[np.uint32]  # (m, 3) crc32 of "name=value": what the user prefers
+    attribute_share: NDArray[np.float32]  # (m, 3) share of the user's decayed weight
+    purchase_probability: NDArray[np.float32]  # (m,) another purchase basket starts within 7 days of the event
