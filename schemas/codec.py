@@ -1,10 +1,11 @@
 """Bytes to messages and back: MessagePack out, MessagePack or JSON in (the first byte tells).
 
-A value that starts with `{` (or JSON white space before it) is JSON; a MessagePack map starts with 0x80-0x8f, 0xde, 0xdf.
+A value that starts with `{` (or JSON white space before it) is JSON. A MessagePack map starts with 0x80-0x8f,
+0xde or 0xdf, and an array, which only the types with `array_like` are, with 0x90-0x9f, 0xdc or 0xdd.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -14,8 +15,10 @@ from schemas.errors import DecodeError
 from schemas.events import MAX_ID_CHARS, MAX_TIME_MS, MAX_VALUE_BYTES, ProductUpsert, TimeMs, UserBehaviour
 
 T = TypeVar("T", bound=Struct)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 JSON_STARTS = frozenset(b"{ \t\r\n")
 MAP_STARTS = frozenset((*range(0x80, 0x90), 0xDE, 0xDF))
+ARRAY_STARTS = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
 
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
@@ -25,10 +28,12 @@ Rfc3339 = Annotated[datetime, Meta(tz=True)]
 
 
 class _ProductUpsertJson(ProductUpsert, kw_only=True, omit_defaults=True):
+    __doc__ = ProductUpsert.__doc__
     updated_at: TimeMs | Rfc3339  # type: ignore[assignment]  # what JSON may hold; made TimeMs right after
 
 
 class _UserBehaviourJson(UserBehaviour, kw_only=True, omit_defaults=True):
+    __doc__ = UserBehaviour.__doc__
     occurred_at: TimeMs | Rfc3339  # type: ignore[assignment]
 
 
@@ -43,9 +48,10 @@ class Codec(Generic[T]):
 
     def __init__(self, message: type[T]) -> None:
         self.message = message
-        json_form, self._time_field = _JSON_FORMS.get(message, (message, ""))
+        self._time_field = _JSON_FORMS[message][1] if message in _JSON_FORMS else ""
+        self._starts = ARRAY_STARTS if message.__struct_config__.array_like else MAP_STARTS
         self._msgpack = msgspec.msgpack.Decoder(message)
-        self._json: msgspec.json.Decoder[Any] = msgspec.json.Decoder(json_form)
+        self._json: msgspec.json.Decoder[Any] = msgspec.json.Decoder(json_form(message))
 
     def decode(self, value: bytes | None) -> T:
         """One value. Errors: DecodeError with reason empty, too_large, undecodable or invalid."""
@@ -55,7 +61,7 @@ class Codec(Generic[T]):
             raise DecodeError("too_large", f"{len(value):,} bytes; a value may have {MAX_VALUE_BYTES:,}")
         first = value[0]
         try:
-            if first in MAP_STARTS:
+            if first in self._starts:
                 return self._msgpack.decode(value)
             if first in JSON_STARTS:
                 return self._from_json(value)
@@ -67,7 +73,7 @@ class Codec(Generic[T]):
 
     def decode_batch(self, values: Sequence[bytes | None]) -> list[T | DecodeError]:
         """Many values, in order; a bad one gives its DecodeError in its place and its neighbours go on."""
-        decode_msgpack, starts = self._msgpack.decode, MAP_STARTS
+        decode_msgpack, starts = self._msgpack.decode, self._starts
         out: list[T | DecodeError] = []
         for value in values:
             try:
@@ -84,12 +90,20 @@ class Codec(Generic[T]):
         return out
 
     def _from_json(self, value: bytes) -> T:
-        message: T = self._json.decode(value)
+        message = self._json.decode(value)
         if self._time_field:
-            time = getattr(message, self._time_field)
+            fields = msgspec.structs.asdict(message)
+            time = fields[self._time_field]
             if isinstance(time, datetime):
-                setattr(message, self._time_field, _millis(time, self._time_field))
-        return message
+                fields[self._time_field] = _millis(time, self._time_field)
+            message = self.message(**fields)  # the type asked for: equal messages are equal whatever carried them
+        decoded: T = message
+        return decoded
+
+
+def json_form(message: type[Struct]) -> type[Struct]:
+    """The type that describes the JSON of a message: the message itself, but for inputs, whose times may be text."""
+    return _JSON_FORMS[message][0] if message in _JSON_FORMS else message
 
 
 def decode_key(key: bytes | None) -> str:
@@ -108,7 +122,7 @@ def decode_key(key: bytes | None) -> str:
 
 
 def _millis(time: datetime, field: str) -> int:
-    millis = round(time.astimezone(UTC).timestamp() * 1000)
+    millis = (time - EPOCH) // timedelta(milliseconds=1)  # whole numbers: a float is off by one now and then
     if not 0 <= millis <= MAX_TIME_MS:
         raise DecodeError("invalid", f"{field}: {time.isoformat()} is outside 1970 to 2100")
     return millis

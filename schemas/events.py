@@ -19,6 +19,9 @@ MAX_VALUE_BYTES = 1024 * 1024  # of a whole record value: the default limit of K
 MAX_TIME_MS = 4_102_444_800_000  # 2100-01-01: a later time is a unit mistake (microseconds), not a date
 MAX_PRICE = 1e9
 
+LANGUAGE = r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{1,8})*$(?!\n)"  # (?!\n): in Python a $ also matches before a last line break
+
+Version = Annotated[int, Meta(ge=1, le=65_535)]
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARS)]
 Label = Annotated[str, Meta(max_length=512)]
 TimeMs = Annotated[int, Meta(ge=0, le=MAX_TIME_MS, description="milliseconds since the epoch, UTC")]
@@ -31,7 +34,7 @@ class ProductUpsert(Struct, kw_only=True, omit_defaults=True):
     `image` holds the picture itself (JPEG, PNG; base64 in JSON), `image_uri` says where it lies; either or none.
     """
 
-    schema: int = 1
+    schema: Version = 1
     product_id: Id
     title: Annotated[str, Meta(min_length=1, max_length=MAX_TITLE_CHARS)]
     updated_at: TimeMs
@@ -40,8 +43,8 @@ class ProductUpsert(Struct, kw_only=True, omit_defaults=True):
     category_hint: Label | None = None
     attributes: Annotated[dict[Label, Label], Meta(max_length=256)] | None = None
     price: Price | None = None
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217")] | None = None
-    language: Annotated[str, Meta(pattern="^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{1,8})*$", description="BCP 47")] | None = None
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="ISO 4217")] | None = None
+    language: Annotated[str, Meta(pattern=LANGUAGE, description="BCP 47")] | None = None
     image: Annotated[bytes, Meta(max_length=MAX_IMAGE_BYTES)] | None = None
     image_uri: Annotated[str, Meta(max_length=2_048)] | None = None
 
@@ -53,7 +56,7 @@ class UserBehaviour(Struct, kw_only=True, omit_defaults=True):
     predicted one when the model knows it.
     """
 
-    schema: int = 1
+    schema: Version = 1
     event_id: Id
     user_id: Id
     type: EventType
