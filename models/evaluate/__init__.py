@@ -1,0 +1,1 @@
+"""Measuring the models beside their baselines, in one run."""

@@ -1,0 +1,1 @@
+"""From text to labels with calibrated confidence: n-gram features, the network, its compact form, its predictor."""

@@ -1,0 +1,1 @@
+"""Fitting the models; each module makes one artifact."""
