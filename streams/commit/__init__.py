@@ -1,0 +1,1 @@
+"""Who owns the order of effects."""

@@ -1,0 +1,97 @@
+"""The order in which a window's effects happen, per partition:
+
+    1. dead letters and outputs are handed to Kafka
+    2. and acknowledged
+    3. the changelog is handed to Kafka
+    4. and acknowledged
+    5. rows and changelog offset are written to RocksDB in one batch
+    6. the source records are acknowledged to Faust, which commits their offset in time
+
+Outputs before changelog: a row says "these records are answered", so a crash between the two must repeat outputs, not
+lose them. Changelog before rows: what is on this disk only would be gone with the disk. Rows before offsets: a record
+that is redelivered finds its offset in the row and is skipped, so state counts every record once.
+
+Steps of one window overlap with those of the next, but each step of a partition waits for the same step of the window
+before: otherwise an older row could land on a newer one, in Kafka or in RocksDB. A step that fails leaves its gate
+closed, so nothing behind it happens, and the worker stops.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from faust.types import TP
+
+from streams.transport.outbox import Outbox, Outgoing
+
+
+@dataclass(slots=True)
+class Effects:
+    """What answering one partition's part of a window leads to."""
+
+    tp: TP
+    sends: list[Outgoing] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    rows: list[bytes | None] = field(default_factory=list)
+    done: list[Any] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Gates:
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
+    logged: asyncio.Event = field(default_factory=asyncio.Event)
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def _open() -> _Gates:
+    gates = _Gates()
+    for gate in (gates.sent, gates.logged, gates.stored, gates.finished):
+        gate.set()
+    return gates
+
+
+StoreRows = Callable[[int, Sequence[bytes], Sequence[bytes | None], int], Awaitable[None]]
+
+
+class Committer:
+    """Carries out effects in order. One for each agent, on one event loop.
+
+    `store` writes rows of a partition with their changelog offset and returns when they are readable.
+    """
+
+    def __init__(self, outbox: Outbox, changelog: str, store: StoreRows) -> None:
+        self._outbox = outbox
+        self._changelog = changelog
+        self._store = store
+        self._last: dict[TP, _Gates] = {}
+
+    def start(self, effects: Effects) -> Awaitable[None]:
+        """Queue effects behind the partition's earlier ones; await the result for their completion.
+
+        The place in the queue is taken now, in the order of calls. Errors: ProduceFailed, StateDamaged.
+        """
+        before = self._last.get(effects.tp) or _open()
+        mine = self._last[effects.tp] = _Gates()
+        return self._carry_out(effects, before, mine)
+
+    async def _carry_out(self, effects: Effects, before: _Gates, mine: _Gates) -> None:
+        await before.sent.wait()
+        sent = [await self._outbox.send(what) for what in effects.sends]  # 1
+        mine.sent.set()
+        for batch in sent:
+            await batch.acknowledged()  # 2
+        await before.logged.wait()
+        rows = Outgoing(self._changelog, effects.tp.partition, effects.keys, effects.rows)
+        logged = await self._outbox.send(rows)  # 3
+        mine.logged.set()
+        offset = await logged.acknowledged()  # 4
+        await before.stored.wait()
+        if effects.keys:
+            await self._store(effects.tp.partition, effects.keys, effects.rows, offset)  # 5
+        mine.stored.set()
+        await before.finished.wait()
+        for event in effects.done:
+            event.ack()  # 6
+        mine.finished.set()

@@ -1,0 +1,186 @@
+"""Every setting, declared once. Strength, the last wins: defaults, shelfstream.toml, SHELFSTREAM_… variables, flags.
+
+The variable of `batch.max_events` is SHELFSTREAM_BATCH_MAX_EVENTS. KAFKA_BOOTSTRAP_SERVERS, which other clients know
+too, stands in for `kafka.bootstrap_servers` where nothing stronger sets it.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from streams.errors import ConfigError
+
+ENV_PREFIX = "SHELFSTREAM_"
+CONFIG_FILE = Path("shelfstream.toml")
+MIB = 1024 * 1024
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(_Group):
+    """The cluster."""
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="host:port of one or more brokers, comma separated")
+    replication_factor: int = Field(1, ge=1, description="replicas of topics that `topics create` makes")
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field("lz4", description="of outputs and changelogs")
+    connect_timeout_s: float = Field(60, gt=0, description="how long to wait for a cluster at start, in seconds")
+    session_timeout_s: float = Field(20, gt=0, description="a silent worker loses its partitions after this, in seconds")
+    commit_interval_s: float = Field(1, gt=0, description="source offsets are committed this often, in seconds")
+
+
+class TopicSettings(_Group):
+    """Names of topics."""
+
+    prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]*$", description="put before every topic name")
+    partitions: int = Field(4, ge=1, le=4096, description="of topics that `topics create` makes")
+
+
+class BatchSettings(_Group):
+    """The window: what goes through the model at once."""
+
+    max_events: int = Field(4096, ge=1, le=65536, description="records in one window at most")
+    max_wait_ms: float = Field(5, ge=0, le=10_000, description="a window that is not full waits this long at most")
+    in_flight: int = Field(4, ge=1, le=64, description="windows whose effects may be under way at once")
+
+
+class StateSettings(_Group):
+    """RocksDB."""
+
+    dir: Path = Field(Path(".shelfstream/state"), description="folder of the local tables; one worker each")
+    cache_bytes: int = Field(128 * MIB, ge=8 * MIB, description="block cache shared by all partitions of all tables")
+    write_buffer_bytes: int = Field(128 * MIB, ge=8 * MIB, description="memtables of all partitions together")
+
+
+class ModelSettings(_Group):
+    """Which artifacts answer."""
+
+    products: Path | None = Field(None, description="folder of the products artifact; default: the shipped one")
+    behaviour: Path | None = Field(None, description="folder of the behaviour artifact; default: the shipped one")
+    top: int = Field(10, ge=1, le=100, description="categories and products in a user prediction")
+    threads: int = Field(1, ge=1, le=256, description="CPU threads of one inference")
+
+
+class LetterSettings(_Group):
+    """Dead letters."""
+
+    max_per_minute: int = Field(10_000, ge=1, description="more than this in a minute stops the worker, exit code 3")
+
+
+class WebSettings(_Group):
+    """/metrics, /healthz and /readyz."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(6066, ge=0, le=65535, description="port to listen on; 0 chooses a free one")
+    stall_timeout_s: float = Field(60, gt=0, description="no progress with records waiting: not ready after this")
+
+
+class Settings(BaseSettings):
+    """All settings of shelfstream."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter="_", env_nested_max_split=1
+    )
+
+    name: str = Field("shelfstream", pattern=r"^[a-zA-Z0-9._-]+$", description="consumer group of the workers")
+    agents: list[Literal["products", "behaviour"]] = Field(
+        ["products", "behaviour"], min_length=1, description="which agents this worker runs"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run; auto prefers CUDA")
+    kafka: Annotated[KafkaSettings, Field(default_factory=KafkaSettings)]
+    topics: Annotated[TopicSettings, Field(default_factory=TopicSettings)]
+    batch: Annotated[BatchSettings, Field(default_factory=BatchSettings)]
+    state: Annotated[StateSettings, Field(default_factory=StateSettings)]
+    models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
+    letters: Annotated[LetterSettings, Field(default_factory=LetterSettings)]
+    web: Annotated[WebSettings, Field(default_factory=WebSettings)]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then environment, then file, then Kafka's own variable; the first that has a value wins."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file), _KafkaVariable(settings_cls)
+
+
+class _KafkaVariable(PydanticBaseSettingsSource):
+    """KAFKA_BOOTSTRAP_SERVERS as the weakest source."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+        return {"kafka": {"bootstrap_servers": servers}} if servers else {}
+
+
+_config_file: Path | None = None  # pydantic-settings asks for it at class level; load_settings() sets it for one call
+
+
+def load_settings(config_file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """All settings, checked. `overrides` are flags, by dotted name: {"batch.max_events": 512}; None means not given.
+
+    Without `config_file`, shelfstream.toml of the current folder is read if it is there.
+    Errors: ConfigError, which lists every setting that is unknown or has a wrong value, and where it was set.
+    """
+    global _config_file
+    if config_file is not None and not config_file.is_file():
+        raise ConfigError(f"there is no configuration file {config_file}")
+    path = config_file or (CONFIG_FILE if CONFIG_FILE.is_file() else None)
+    _refuse_unknown_variables()
+    given: dict[str, Any] = {}
+    for name, value in (overrides or {}).items():
+        if value is not None:
+            group, _, key = name.rpartition(".")
+            (given.setdefault(group, {}) if group else given)[key] = value
+    _config_file = path
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, path)) from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}" if path else str(error)) from error
+    finally:
+        _config_file = None
+
+
+def setting_names() -> dict[str, str]:
+    """Every setting by dotted name with its meaning, in order; the docs table and the check of variables read it."""
+    names: dict[str, str] = {}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Group):
+            names.update({f"{name}.{key}": sub.description or "" for key, sub in field.annotation.model_fields.items()})
+        else:
+            names[name] = field.description or ""
+    return names
+
+
+def _refuse_unknown_variables() -> None:
+    known = {ENV_PREFIX + name.replace(".", "_").upper() for name in setting_names()}
+    unknown = sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+    if unknown:
+        raise ConfigError(f"unknown variable {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+
+
+def _explain(error: ValidationError, path: Path | None) -> str:
+    lines = []
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            group = name.rpartition(".")[0]
+            known = [key for key in setting_names() if key.rpartition(".")[0] == group] or list(setting_names())
+            lines.append(f"unknown setting {name}; there are {', '.join(known)}")
+        else:
+            lines.append(f"{name} = {problem['input']!r}: {problem['msg'].lower()}")
+    where = f" (file {path}, {ENV_PREFIX}… variables or flags)" if path else f" ({ENV_PREFIX}… variables or flags)"
+    return "; ".join(lines) + where

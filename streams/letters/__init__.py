@@ -1,0 +1,1 @@
+"""Dead letters: how they are made, and how many are too many."""

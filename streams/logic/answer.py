@@ -1,0 +1,87 @@
+"""What answering a window gives, by partition; and what every agent's logic looks like to the engine."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiokafka import ConsumerRecord
+from faust.types import TP
+
+from schemas.errors import DecodeError
+from streams.batcher.window import Window
+from streams.letters.letter import write_letter
+
+
+@dataclass(slots=True)
+class Records:
+    """Keys and values for one topic, in order."""
+
+    keys: list[bytes | None] = field(default_factory=list)
+    values: list[bytes | None] = field(default_factory=list)
+
+    def add(self, key: bytes | None, value: bytes | None) -> None:
+        """Append one record."""
+        self.keys.append(key)
+        self.values.append(value)
+
+
+@dataclass(slots=True)
+class PartitionAnswer:
+    """Outputs by topic (declared names, without prefix), and new rows by key; a None row deletes."""
+
+    outputs: defaultdict[str, Records] = field(default_factory=lambda: defaultdict(Records))
+    rows: dict[bytes, bytes | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Answer:
+    """A window's answer: what to send and to store for each partition, and what happened, for the metrics."""
+
+    partitions: defaultdict[TP, PartitionAnswer] = field(default_factory=lambda: defaultdict(PartitionAnswer))
+    letters: defaultdict[TP, Records] = field(default_factory=lambda: defaultdict(Records))
+    results: Counter[str] = field(default_factory=Counter)
+    types: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    example: str = ""
+
+    def set_aside(self, tp: TP, record: ConsumerRecord, error: DecodeError, now_ms: int) -> None:
+        """Make this record a dead letter."""
+        self.letters[tp].add(*write_letter(record, error, now_ms))
+        self.results["dead_letter"] += 1
+        self.reasons[error.reason] += 1
+        self.example = f"{tp.topic}[{tp.partition}]@{record.offset}: {error}"
+
+    def merge(self, later: "Answer") -> None:
+        """Add the answer of the window that came right after this one's."""
+        for tp, part in later.partitions.items():
+            mine = self.partitions[tp]
+            for topic, records in part.outputs.items():
+                mine.outputs[topic].keys += records.keys
+                mine.outputs[topic].values += records.values
+            mine.rows.update(part.rows)
+        for tp, records in later.letters.items():
+            self.letters[tp].keys += records.keys
+            self.letters[tp].values += records.values
+        for mine_counts, more in (
+            (self.results, later.results), (self.types, later.types), (self.reasons, later.reasons),
+        ):  # fmt: skip
+            mine_counts.update(more)
+        self.example = later.example or self.example
+
+
+class ReadRows(Protocol):
+    """Reads the newest rows of a partition, None where a key has none."""
+
+    def __call__(self, partition: int, keys: list[bytes], /) -> list[bytes | None]: ...
+
+
+class Logic(Protocol):
+    """Answers windows of one source topic. Called on the model's thread, one window at a time."""
+
+    name: str
+    model_name: str
+    model_version: str
+
+    def answer(self, window: Window, read: ReadRows) -> Answer:
+        """Everything that the window's records lead to. Errors: whatever the model raises; nothing was changed then."""
+        ...

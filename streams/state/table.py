@@ -1,0 +1,64 @@
+"""Faust tables whose rows are bytes in a `RowStore`: Faust assigns and recovers them, the engine reads and writes them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.tables.globaltable import GlobalTable
+from faust.tables.table import Table
+
+from streams.state.options import Rocks
+from streams.state.store import RowStore
+
+
+class _RowTable(Table):
+    def __init__(self, *args: Any, rocks: Rocks, folder: Path, on_recovered: Callable[[int], None], **kwargs: Any) -> None:
+        super().__init__(*args, key_type=bytes, value_type=bytes, **kwargs)
+        self._rocks = rocks
+        self._folder = folder
+        self._on_recovered = on_recovered
+
+    def _new_store(self) -> RowStore:
+        return RowStore(
+            self._rocks, self._folder / self.name, "rocksdb://", self.app, self, on_recovered=self._on_recovered
+        )
+
+    @property
+    def rows(self) -> RowStore:
+        """The store, for the engine."""
+        store: RowStore = self.data
+        return store
+
+
+class RowTable(_RowTable):
+    """Rows of the partitions that this worker is assigned."""
+
+
+class GlobalRowTable(_RowTable, GlobalTable):
+    """Rows of all partitions, on every worker."""
+
+
+def declare(
+    app: faust.App, table: type[_RowTable], name: str, changelog: str, *,
+    partitions: int, rocks: Rocks, folder: Path, on_recovered: Callable[[int], None],
+) -> Any:  # fmt: skip
+    """Register a table under its changelog topic, which must exist and have as many partitions as its source topic."""
+    is_global = issubclass(table, GlobalTable)
+    made = table(
+        app,
+        name=name,
+        rocks=rocks,
+        folder=folder,
+        on_recovered=on_recovered,
+        partitions=partitions,
+        is_global=is_global,
+        changelog_topic=app.topic(
+            changelog, partitions=partitions, key_type=bytes, value_type=bytes, key_serializer="raw",
+            value_serializer="raw", compacting=True, deleting=False, acks=False, internal=True,
+        ),
+        # Recovery applies a run when it comes, one run at a time, so its memory is bounded. With 1, Faust would go on
+        # reading the changelog of active partitions after recovery: wanted only where other workers write too.
+        recovery_buffer_size=1 if is_global else 2,
+    )  # fmt: skip
+    return app.tables.add(made)

@@ -1,0 +1,1 @@
+"""Record runs from and to Kafka, under Faust."""
