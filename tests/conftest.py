@@ -1,0 +1,29 @@
+"""What every test may ask for: a real Kafka, and no settings from outside."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from streams import broker
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap servers of a real Kafka: the cluster of KAFKA_BOOTSTRAP_SERVERS, or a broker started for the session.
+
+    Tests share it, so each makes topics and groups with names of its own.
+    """
+    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if given:
+        yield given
+        return
+    with broker.start(tmp_path_factory.mktemp("kafka"), show_progress=False) as running:
+        yield running.bootstrap_servers
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of the person who runs the tests must not change what they prove."""
+    for name in [name for name in os.environ if name.startswith("SHELFSTREAM_")]:
+        monkeypatch.delenv(name)
