@@ -5,8 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams import broker
-
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -18,6 +16,8 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
+    from streams import broker  # here: unit tests start faster without it
+
     with broker.start(tmp_path_factory.mktemp("kafka"), show_progress=False) as running:
         yield running.bootstrap_servers
 

@@ -66,7 +66,7 @@ class Broker:
         return self._process is not None
 
     def stop(self, timeout_s: float = STOP_GRACE_S + 5) -> None:
-        """End the broker, cleanly if it can, and wait until it is gone. Stopping twice is fine. Errors: BrokerSilent."""
+        """End the broker, cleanly if it can, and wait until it is gone; once more is fine. Errors: BrokerSilent."""
         send_signal(self.state, signal.SIGTERM)
         deadline = time.monotonic() + timeout_s
         if self._process is not None:
@@ -90,7 +90,9 @@ class Broker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.started_here:
             self.stop()
 
@@ -129,10 +131,14 @@ def start(
         found = find(data)
         if found is not None:
             if port not in (None, found.state.port):
-                raise BrokerRefused(f"{data}: a broker runs there on port {found.state.port}, not {port}; stop it first")
+                raise BrokerRefused(
+                    f"{data}: a broker runs there on port {found.state.port}, not {port}; stop it first"
+                )
             return found
         if time.monotonic() > deadline:
-            raise BrokerSilent(f"{data}: another process holds this folder, but no broker answered in {timeout_s:.0f} s")
+            raise BrokerSilent(
+                f"{data}: another process holds this folder, but no broker answered in {timeout_s:.0f} s"
+            )
         time.sleep(POLL_S)
     try:
         jars = fetch(cache, show_progress=show_progress)
@@ -195,7 +201,9 @@ def _wait_until_ready(broker: Broker, process: "subprocess.Popen[bytes]", deadli
         if process.poll() is not None:
             raise _ended(broker.data)
         if time.monotonic() > deadline:
-            raise BrokerSilent(f"the broker did not answer on {broker.bootstrap_servers} in time\n{_log_tail(broker.data)}")
+            raise BrokerSilent(
+                f"the broker did not answer on {broker.bootstrap_servers} in time\n{_log_tail(broker.data)}"
+            )
         time.sleep(POLL_S)
 
 

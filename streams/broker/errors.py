@@ -1,11 +1,11 @@
 """What can go wrong with the local broker.
 
-    streams.errors.ClusterError
-    └── BrokerError
-        ├── JarUnavailable   a jar could not be downloaded, after retries
-        ├── JarRefused       a jar's bytes are not the pinned ones; it was removed
-        ├── BrokerRefused    the broker ended while starting, or the folder or port cannot be had
-        └── BrokerSilent     the broker did not answer, or did not end, in time
+streams.errors.ClusterError
+└── BrokerError
+    ├── JarUnavailable   a jar could not be downloaded, after retries
+    ├── JarRefused       a jar's bytes are not the pinned ones; it was removed
+    ├── BrokerRefused    the broker ended while starting, or the folder or port cannot be had
+    └── BrokerSilent     the broker did not answer, or did not end, in time
 """
 
 from streams.errors import ClusterError

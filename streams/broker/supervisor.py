@@ -1,4 +1,4 @@
-"""The process between shelfstream and Java: it ends the broker when asked, and when the process that started it is gone.
+"""The process between shelfstream and Java: ends the broker when asked, and when the process that started it is gone.
 
 Run by path with the standard library only, so that it starts in a few milliseconds:
     supervisor.py WATCHED_PID LOCK_FD GRACE_S STATE_FILE COMMAND...
