@@ -1,9 +1,9 @@
 """The split that every figure of the project uses: by the SHA-1 of a grouping key, never by row.
 
-    bucket 0      test
-    bucket 1      never touched: kept for judging the shipped models from outside
-    buckets 2-8   training
-    bucket 9      validation: early stopping, thresholds, calibration
+bucket 0      test
+bucket 1      never touched: kept for judging the shipped models from outside
+buckets 2-8   training
+bucket 9      validation: early stopping, thresholds, calibration
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,7 +110,7 @@ def _read_manifest(path: Path) -> Manifest:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ArtifactError(f"{file} is not a manifest: {error}; restore it from where the artifact came") from error
     if manifest.format > FORMAT:
-        raise ArtifactError(f"{file} has format {manifest.format}, this version reads up to {FORMAT}; update shelfstream")
+        raise ArtifactError(f"{file} has format {manifest.format}, this version reads 1 to {FORMAT}; update it")
     return manifest
 
 
@@ -138,4 +137,4 @@ def _pack(tensors: Mapping[str, np.ndarray]) -> bytes:
 def _replace(file: Path, raw: bytes) -> None:
     draft = file.with_name(f".{file.name}.draft")
     draft.write_bytes(raw)
-    os.replace(draft, file)
+    draft.replace(file)

@@ -1,0 +1,170 @@
+"""Measure the product model: `shelfstream evaluate products`.
+
+Every task is answered from the title alone, on bucket 0 of each catalogue, by the artifact as stored. A head counts as
+wrong where the model takes the title for another catalogue's. The baselines are fitted in the same run on the same
+rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from models.data import catalogues
+from models.data.splits import TEST, TRAIN
+from models.data.titles import LabelledTitles
+from models.evaluate.metrics import (
+    Cases,
+    Metric,
+    accuracy,
+    calibration_error,
+    coverage,
+    interval,
+    macro_f1,
+    rarest_third,
+    value,
+)
+from models.evaluate.title_baselines import LINEAR, PLAIN, fit_linear, fit_plain, fit_words
+from models.text.layout import Domain
+from models.text.predictor import ProductPredictor, load_products
+
+WORDS = ((1, 3), (4, 5), (6, 8), (9, 10_000))  # slices by number of words in the title
+Answer = tuple[list[str], NDArray[np.float32]]  # (n,) labels and their confidences
+
+
+def evaluate(
+    data: Path, artifact: Path | None = None, *, baselines: bool = True, progress: bool = True
+) -> dict[str, Any]:
+    """Figures of an artifact (None = the shipped one) on bucket 0, as JSON-able values.
+
+    `figures`: one row per set, task and metric with n, value, 95 % interval over groups and the baselines' values;
+    `slices`: accuracy by number of words. Errors: DataError, ArtifactError.
+    """
+    predictor = load_products(artifact)
+    sets = catalogues.load(data)
+    plain = fit_plain(sets, seed=7, progress=progress) if baselines else None
+    figures: list[dict[str, Any]] = []
+    slices: list[dict[str, Any]] = []
+    pairs = _domains(sets, predictor)
+    with tqdm(total=sum(len(_tasks(domain)) for _, domain in pairs), desc="figures", disable=not progress) as bar:
+        for part, domain in pairs:
+            taught, asked = part.where(TRAIN), part.where([TEST])
+            mine = answer(predictor, domain, asked.titles)
+            floor = answer(plain, domain, asked.titles) if plain else {}
+            words = fit_words(taught) if plain else None
+            for task in _tasks(domain):
+                bar.set_postfix(set=part.domain, task=task)
+                others = {PLAIN: floor[task]} if plain else {}
+                if words:
+                    others[LINEAR] = fit_linear(taught, task, words).answer(asked.titles)
+                rows, cuts = _figures(taught, asked, task, mine[task], others)
+                figures += rows
+                slices += cuts
+                bar.update()
+    return {
+        "artifact": {"name": predictor.info.name, "version": predictor.info.version},
+        "figures": figures,
+        "slices": slices,
+        "baselines": [LINEAR, PLAIN] if baselines else [],
+    }
+
+
+def answer(predictor: ProductPredictor, domain: Domain, titles: list[str]) -> dict[str, Answer]:
+    """The predictor's best label and its confidence for each task of one catalogue, by task.
+
+    A level of the category's path has the summed confidence of the categories under it.
+    """
+    found = predictor.probabilities(titles)
+    place = [part.name for part in predictor.layout.domains].index(domain.name)
+    belongs = found["domain"][:, place]
+    own = found["domain"].argmax(axis=1) == place
+    results: dict[str, Answer] = {}
+    for head in domain.heads:
+        results[head.name] = _named(found[head.key], head.labels, belongs, own)
+    for level, name in enumerate(_levels(domain)):
+        labels = tuple(sorted({path[level] for path in domain.paths}))
+        summed = np.zeros((len(titles), len(labels)), dtype=np.float32)
+        np.add.at(summed.T, [labels.index(path[level]) for path in domain.paths], found[domain.category.key].T)
+        results.setdefault(name, _named(summed, labels, belongs, own))
+    return results
+
+
+def _named(
+    values: NDArray[np.float32], labels: Sequence[str], belongs: NDArray[np.float32], own: NDArray[np.bool_]
+) -> Answer:
+    best = values.argmax(axis=1)
+    names = [labels[i] if mine else "" for i, mine in zip(best, own, strict=True)]
+    return names, np.where(own, values.max(axis=1) * belongs, 0).astype(np.float32)
+
+
+def _levels(domain: Domain) -> tuple[str, ...]:
+    return ("masterCategory", "subCategory") if domain.name == "fashion" else ()
+
+
+def _tasks(domain: Domain) -> list[str]:
+    return [*(head.name for head in domain.heads), *_levels(domain)]
+
+
+def _domains(sets: Sequence[LabelledTitles], predictor: ProductPredictor) -> list[tuple[LabelledTitles, Domain]]:
+    known = {domain.name: domain for domain in predictor.layout.domains}
+    return [(part, known[part.domain]) for part in sets]
+
+
+def _figures(
+    taught: LabelledTitles, asked: LabelledTitles, task: str, mine: Answer, others: dict[str, Answer]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    known = sorted({*taught.labels[task], *asked.labels[task]} - {""})
+    code = {label: i for i, label in enumerate(known)}
+    rows = np.flatnonzero([label != "" for label in asked.labels[task]])  # an unknown truth cannot be judged
+    truth = np.array([code[asked.labels[task][i]] for i in rows])
+    _, groups = np.unique([asked.keys[i] for i in rows], return_inverse=True)
+
+    def cases(given: Answer) -> Cases:
+        labels, confidence = given
+        predicted = np.array([code.get(labels[i], len(known)) for i in rows])
+        return Cases(truth, predicted, confidence[rows], groups)
+
+    counts = np.bincount([code[label] for label in taught.labels[task] if label], minlength=len(known))
+    model = cases(mine)
+    beside = {name: cases(given) for name, given in others.items()}
+    figures = []
+    for name, metric in _metrics(rarest_third(counts)).items():
+        low, high = interval(metric, model)
+        figures.append(
+            {"set": asked.domain, "task": task, "metric": name, "n": len(model), "value": _short(value(metric, model))}
+            | {"low": _short(low), "high": _short(high)}
+            | {"baselines": {other: _short(value(metric, given)) for other, given in beside.items()}}
+        )
+    lengths = np.array([len(asked.titles[i].split()) for i in rows])
+    cuts = []
+    for least, most in WORDS:
+        inside = (lengths >= least) & (lengths <= most)
+        if inside.any():
+            name = f"{least}-{most} words" if most < 100 else f"{least} words or more"
+            part = {"set": asked.domain, "task": task, "slice": name}
+            cuts.append(part | {"n": int(inside.sum()), "accuracy": _short(accuracy(model, inside.astype(np.float64)))})
+    return figures, cuts
+
+
+def _metrics(rare: NDArray[np.int64]) -> dict[str, Metric]:
+    def macro_f1_rare(cases: Cases, weights: NDArray[np.float64]) -> float:
+        return macro_f1(cases, weights, rare)
+
+    named: dict[str, Callable[[Cases, NDArray[np.float64]], float]] = {
+        "accuracy": accuracy,
+        "macro F1": macro_f1,
+        "ECE": calibration_error,
+        "macro F1 of the rarest third": macro_f1_rare,
+        "coverage at 98 % precision": coverage,
+    }
+    return named
+
+
+def _short(number: float) -> float | None:
+    """Four decimals; None (JSON has no nan) where the test rows hold no case of it."""
+    return None if np.isnan(number) else round(number, 4)

@@ -1,0 +1,14 @@
+"""The door between models and streams: load a predictor, give it columns, get arrays back."""
+
+from models.columns import BehaviourBatch, EventColumns, ModelInfo, ProductBatch, ProductColumns
+from models.text.predictor import ProductPredictor, load_products
+
+__all__ = [
+    "BehaviourBatch",
+    "EventColumns",
+    "ModelInfo",
+    "ProductBatch",
+    "ProductColumns",
+    "ProductPredictor",
+    "load_products",
+]

@@ -1,0 +1,174 @@
+"""The door for products: columns in, calibrated categories and attributes out.
+
+    domain       P(d)            which kind of catalogue the text is from
+    category     P(d) P(c | d)   over the categories of all domains, times the likelihood of the catalogue's hint
+    attributes   P(d) P(a | d)   of the most likely domain only
+
+The text is the title, preceded by the brand where the title does not name it. A description is text of another kind
+than the model learnt from, so it is read only where the title leaves the category in doubt, and counts only where it
+makes the answer surer. A hint is weighed as models.text.hints says. An answer does not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.columns import ModelInfo, ProductBatch, ProductColumns
+from models.errors import ArtifactError, BatchError
+from models.registry import Artifact, load, shipped
+from models.text.bags import Vocabulary
+from models.text.compact import unpack
+from models.text.hints import Hints
+from models.text.layout import Layout
+from models.text.network import Size, TitleNetwork
+
+KIND = "products"
+ALTERNATIVES = 3
+DOUBT = 0.6  # below this confidence the description is read too
+_LIKELY = 1e-4  # heads of a domain less likely than this are not computed: they could not reach an answer
+_CHUNK = 1024  # texts per pass of the network: keeps its arrays in the processor's cache
+
+Floats = NDArray[np.float32]
+
+
+class ProductPredictor:
+    """Answers for products with one artifact, on one device."""
+
+    def __init__(self, artifact: Artifact, device: str = "cpu") -> None:
+        manifest = artifact.manifest
+        try:
+            self.layout = Layout.from_table(artifact.tables["layout"])
+            size = Size(**manifest.inputs["size"])
+            temperatures = {key: float(value) for key, value in manifest.inputs["temperatures"].items()}
+            slots = artifact.tensors["slots"].astype(np.int32)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{artifact.path} lacks what a product model needs: {error!r}; retrain it") from error
+        self._setup(self.layout, Vocabulary(slots), unpack(artifact.tensors, self.layout, size), temperatures, device)
+        self.info = ModelInfo(manifest.name, manifest.version)
+
+    def _setup(
+        self,
+        layout: Layout,
+        vocabulary: Vocabulary,
+        network: TitleNetwork,
+        temperatures: dict[str, float],
+        device: str,
+    ) -> None:
+        self.categories = layout.categories()
+        self.attributes = layout.attributes()
+        self._vocabulary = vocabulary
+        self._device = torch.device(device)
+        self._network = network.to(self._device)
+        self._temperatures = temperatures
+        self._hints = Hints(layout)
+        sizes = [len(domain.paths) for domain in layout.domains]
+        self._category_base = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
+        self._width = max(len(domain.attributes) for domain in layout.domains)
+
+    def run(self, products: ProductColumns) -> ProductBatch:
+        """Answer n >= 1 products. Shapes: see ProductBatch, with 3 alternatives.
+
+        Errors: BatchError when a column has another length than the titles.
+        """
+        texts = _texts(products)
+        answer = self._answer(texts, products.hints)
+        if products.descriptions is not None:
+            unsure = np.flatnonzero(answer.category_confidence[:, 0] < DOUBT)
+            rows = np.array([i for i in unsure if products.descriptions[i]], dtype=np.int64)
+            if len(rows):
+                longer = [f"{texts[i]} {products.descriptions[i]}" for i in rows]
+                hints = None if products.hints is None else [products.hints[i] for i in rows]
+                _take_surer(answer, rows, self._answer(longer, hints))
+        return answer
+
+    def probabilities(self, texts: list[str]) -> dict[str, Floats]:
+        """Calibrated probabilities by key: "domain" (n, d), and each head (n, labels) given its domain.
+
+        Rows for which a head's domain is out of the question are zeros.
+        """
+        parts = [self._chunk(texts[i : i + _CHUNK]) for i in range(0, len(texts), _CHUNK)]
+        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+    def _chunk(self, texts: list[str]) -> dict[str, Floats]:
+        bags = self._vocabulary.bags(texts)
+        rows, offsets = (torch.from_numpy(a).to(self._device) for a in (bags.rows, bags.offsets.astype(np.int32)))
+        with torch.inference_mode():
+            pooled = self._network.pool(rows, offsets)  # (n, width)
+            domain = self._softmax("domain", self._network.domain_logits(pooled))  # (n, d)
+            found = {"domain": domain}
+            for place, part in enumerate(self.layout.domains):
+                likely = torch.nonzero(domain[:, place] >= _LIKELY)[:, 0]  # (m,)
+                for key, logits in self._network.head_logits(part.name, pooled[likely]).items():
+                    whole = torch.zeros((len(texts), logits.shape[1]), device=self._device)
+                    found[key] = whole.index_copy_(0, likely, self._softmax(key, logits))
+            return {key: values.cpu().numpy() for key, values in found.items()}
+
+    def _softmax(self, key: str, logits: Tensor) -> Tensor:
+        return torch.softmax(logits / self._temperatures[key], dim=1)
+
+    def _answer(self, texts: list[str], hints: list[str | None] | None) -> ProductBatch:
+        found = self.probabilities(texts)
+        domain = found["domain"]
+        joint = np.concatenate(
+            [domain[:, i : i + 1] * found[part.category.key] for i, part in enumerate(self.layout.domains)], axis=1
+        )  # (n, c)
+        if hints is not None:
+            joint = joint * np.stack([self._hints.likelihood(hint) for hint in hints])
+            joint /= np.maximum(joint.sum(axis=1, keepdims=True), 1e-30)
+            domain = np.add.reduceat(joint, self._category_base[:-1], axis=1)
+        ids, confidence = _best(joint, ALTERNATIVES)
+        attribute_ids, attribute_confidence = self._attributes(found, domain)
+        return ProductBatch(ids, confidence, attribute_ids, attribute_confidence)
+
+    def _attributes(self, found: dict[str, Floats], domain: Floats) -> tuple[NDArray[np.int32], Floats]:
+        ids = np.full((len(domain), self._width), -1, dtype=np.int32)
+        confidence = np.zeros((len(domain), self._width), dtype=np.float32)
+        chosen = domain.argmax(axis=1)
+        base = 0
+        for place, part in enumerate(self.layout.domains):
+            rows = np.flatnonzero(chosen == place)
+            for column, head in enumerate(part.attributes):
+                values = found[head.key][rows]  # (m, labels)
+                ids[rows, column] = base + values.argmax(axis=1)
+                confidence[rows, column] = values.max(axis=1) * domain[rows, place]
+                base += len(head.labels)
+        order = np.argsort(-confidence, axis=1, kind="stable")
+        return np.take_along_axis(ids, order, axis=1), np.take_along_axis(confidence, order, axis=1)
+
+
+def load_products(path: Path | None = None, device: str = "cpu") -> ProductPredictor:
+    """The predictor of an artifact folder; None = the one shipped in the package. Errors: ArtifactError."""
+    return ProductPredictor(load(path or shipped(KIND), KIND), device)
+
+
+def _texts(products: ProductColumns) -> list[str]:
+    count = len(products.titles)
+    if count == 0:
+        raise BatchError("a batch of products has no titles; ask for at least one")
+    for name in ("brands", "descriptions", "hints"):
+        column = getattr(products, name)
+        if column is not None and len(column) != count:
+            raise BatchError(f"{name} has {len(column)} entries for {count} titles; give None for a missing value")
+    if products.brands is None:
+        return products.titles
+    return [
+        f"{brand} {title}" if brand and brand.lower() not in title.lower() else title
+        for title, brand in zip(products.titles, products.brands, strict=True)
+    ]
+
+
+def _best(values: Floats, count: int) -> tuple[NDArray[np.int32], Floats]:
+    """The `count` largest of each row, falling."""
+    top = torch.topk(torch.from_numpy(values), count, dim=1)
+    return top.indices.numpy().astype(np.int32), top.values.numpy()
+
+
+def _take_surer(answer: ProductBatch, rows: NDArray[np.int64], other: ProductBatch) -> None:
+    better = other.category_confidence[:, 0] > answer.category_confidence[rows, 0]
+    for name in ("category_ids", "category_confidence", "attribute_ids", "attribute_confidence"):
+        getattr(answer, name)[rows[better]] = getattr(other, name)[better]

@@ -1,0 +1,163 @@
+"""Fitting the title network: one loss over all heads, each head taught by the titles of its domain only."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from models.text.bags import Bags, Vocabulary
+from models.text.layout import Layout
+from models.text.network import Size, TitleNetwork
+from models.train.title_examples import Examples
+
+DOMAIN_WEIGHT = 0.3  # telling the three catalogues apart is easy; it must not drown the heads
+_WARM_UP = 0.05  # share of the steps
+_FLOOR = 0.02  # last learning rate, of the highest
+
+
+_SIZE = Size(width=128, hidden=256)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a title network is fitted. Defaults: what the shipped artifact was made with."""
+
+    size: Size = _SIZE
+    epochs: int = 20
+    patience: int = 6  # epochs without a better validation loss before it ends
+    batch: int = 1024  # titles
+    table_rate: float = 6e-3  # learning rate of the n-gram table
+    layer_rate: float = 3e-3
+    dropout: float = 0.2  # of units
+    thinning: float = 0.4  # share of a title's n-grams left out at each visit
+    count_power: float = 0.75  # a title in k rows weighs k**count_power
+    at_least: int = 3  # titles an n-gram must be seen in to get a row
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The network with the lowest validation loss, and how it came about."""
+
+    network: TitleNetwork
+    vocabulary: Vocabulary
+    losses: list[float]  # validation loss after each epoch
+
+
+def fit(
+    training: Examples, validation: Examples, layout: Layout, recipe: Recipe, *, seed: int, progress: bool = True
+) -> Fitted:
+    """Fit on `training`, stop by `validation`. Equal seeds give equal weights on one thread of the same machine."""
+    torch.manual_seed(seed)
+    random = np.random.default_rng(seed)
+    vocabulary = Vocabulary.seen(training.titles, recipe.at_least)
+    bags, held_out = vocabulary.bags(training.titles), vocabulary.bags(validation.titles)
+    network = TitleNetwork(len(vocabulary), recipe.size, layout, recipe.dropout)
+    targets = _Targets(training, layout, recipe.count_power)
+    checks = _Targets(validation, layout, 1.0)
+    steps = math.ceil(len(training) / recipe.batch) * recipe.epochs
+    optimizer, schedule = _optimizer(network, recipe, steps)
+    best, losses = copy.deepcopy(network), list[float]()
+    epochs = tqdm(range(recipe.epochs), desc="products: epochs", disable=not progress)
+    for _ in epochs:
+        network.train()
+        for rows in _batches(len(training), recipe.batch, random):
+            loss = targets.loss(network, bags.take(rows).thinned(recipe.thinning, random), rows)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+        losses.append(_loss_on(network, held_out, checks))
+        epochs.set_postfix(validation_loss=f"{losses[-1]:.4f}")
+        if losses[-1] == min(losses):
+            best = copy.deepcopy(network)
+        elif len(losses) - int(np.argmin(losses)) > recipe.patience:
+            break
+    return Fitted(best.eval(), vocabulary, losses)
+
+
+def logits(network: TitleNetwork, bags: Bags, given: Examples, layout: Layout) -> dict[str, NDArray[np.float32]]:
+    """Logits of the "domain" (n, d) and, by head key, of the titles truly of that head's domain (m, labels)."""
+    network.eval()
+    with torch.inference_mode():
+        pooled = _pool(network, bags)
+        found = {"domain": network.domain_logits(pooled)}
+        for place, domain in enumerate(layout.domains):
+            own = pooled[int(given.starts[place]) : int(given.starts[place + 1])]
+            found |= network.head_logits(domain.name, own)
+    return {key: values.numpy() for key, values in found.items()}
+
+
+class _Targets:
+    """Shares of each label per title, and what each title weighs, ready as tensors."""
+
+    def __init__(self, given: Examples, layout: Layout, count_power: float) -> None:
+        self._layout = layout
+        self._starts = given.starts
+        self._domains = torch.from_numpy(given.domains)
+        self._shares: dict[str, Tensor] = {}
+        self._weights: dict[str, Tensor] = {}
+        for key, counts in given.counts.items():
+            rows = torch.from_numpy(counts.sum(axis=1))  # (m,) 0 where the label is unknown: no loss there
+            self._shares[key] = torch.from_numpy(counts) / rows.clamp(min=1).unsqueeze(1)
+            weights = rows**count_power
+            self._weights[key] = weights / weights.mean()
+
+    def loss(self, network: TitleNetwork, bags: Bags, rows: NDArray[np.int64]) -> Tensor:
+        """Cross-entropy of the domain and of every head, summed over heads and divided by the number of titles."""
+        pooled = _pool(network, bags)
+        total = DOMAIN_WEIGHT * functional.cross_entropy(network.domain_logits(pooled), self._domains[rows])
+        for place, domain in enumerate(self._layout.domains):
+            first, last = self._starts[place], self._starts[place + 1]
+            own = np.flatnonzero((rows >= first) & (rows < last))
+            inside = torch.from_numpy(rows[own] - first)
+            for key, logits_ in network.head_logits(domain.name, pooled[torch.from_numpy(own)]).items():
+                each = -(self._shares[key][inside] * functional.log_softmax(logits_, dim=1)).sum(dim=1)  # (m,)
+                total = total + (each * self._weights[key][inside]).sum() / len(rows)
+        return total
+
+
+def _pool(network: TitleNetwork, bags: Bags) -> Tensor:
+    return network.pool(torch.from_numpy(bags.rows), torch.from_numpy(bags.offsets.astype(np.int32)))
+
+
+def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    order = random.permutation(count)
+    for first in range(0, count, size):
+        yield order[first : first + size]
+
+
+def _loss_on(network: TitleNetwork, bags: Bags, targets: _Targets) -> float:
+    network.eval()
+    with torch.inference_mode():
+        return float(targets.loss(network, bags, np.arange(len(bags))))
+
+
+def _optimizer(
+    network: TitleNetwork, recipe: Recipe, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """AdamW with a linear warm-up and a cosine down to _FLOOR; only the layers decay."""
+    layers = [parameter for name, parameter in network.named_parameters() if name != "table"]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [network.table], "lr": recipe.table_rate, "weight_decay": 0.0},
+            {"params": layers, "lr": recipe.layer_rate, "weight_decay": 0.01},
+        ],
+        betas=(0.9, 0.99),
+        fused=True,
+    )
+    warm = max(1, round(_WARM_UP * steps))
+
+    def rate(step: int) -> float:
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+        return min(1.0, (step + 1) / warm) * (_FLOOR + (1 - _FLOOR) * cosine)
+
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
