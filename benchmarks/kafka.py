@@ -1,0 +1,149 @@
+"""What the benchmarks do with a broker from outside: make topics, preload events, watch end offsets, read answers back."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+POLL_SECONDS = 0.1
+
+
+def create_topics(bootstrap: str, topics: dict[str, dict[str, str]], partitions: int) -> None:
+    """Make the topics, each with its own settings. Errors: RuntimeError when the broker refuses one."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    wanted = [NewTopic(name, partitions, 1, config=config) for name, config in topics.items()]
+    for name, made in admin.create_topics(wanted, operation_timeout=20).items():
+        try:
+            made.result(timeout=30)
+        except Exception as error:
+            raise RuntimeError(f"topic {name} was not made: {error}") from error
+
+
+def preload(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
+    """Write records with Kafka's default partitioner and wait until each is acknowledged; tells how many there were."""
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "partitioner": "murmur2_random",
+            "linger.ms": 20,
+            "batch.size": 262_144,
+            "queue.buffering.max.messages": 200_000,
+            "acks": "all",
+        }
+    )
+    failed: list[KafkaError] = []
+    count = 0
+    for key, value in records:
+        while True:
+            try:
+                producer.produce(topic, value, key, on_delivery=lambda error, _: error and failed.append(error))
+                break
+            except BufferError:
+                producer.poll(0.05)
+        count += 1
+        if count % 10_000 == 0:
+            producer.poll(0)
+    if producer.flush(60) or failed:
+        raise RuntimeError(f"{topic}: not every one of {count:,} events was acknowledged: {failed[:1]}")
+    return count
+
+
+class EndOffsets:
+    """How many records a topic has had, as a consumer sees it."""
+
+    def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"watch-{topic}"})
+        self._places = [TopicPartition(topic, partition) for partition in range(partitions)]
+
+    def total(self) -> int:
+        """Sum of the end offsets of all partitions."""
+        return sum(self._consumer.get_watermark_offsets(place, timeout=10)[1] for place in self._places)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+
+
+@dataclass
+class Watched:
+    """(seconds, records in the output topic) as seen while a worker ran; the clock is this process's own."""
+
+    samples: list[tuple[float, int]] = field(default_factory=list)
+
+    @property
+    def outputs(self) -> int:
+        """Records seen at the end."""
+        return self.samples[-1][1] if self.samples else 0
+
+    @property
+    def seconds(self) -> float:
+        """From the first sample with an output to the first with the last one."""
+        return self._last[0] - self._first[0]
+
+    @property
+    def rate(self) -> float:
+        """Outputs a second, the ones of the first sample with outputs not counted, since their time is not known."""
+        return (self._last[1] - self._first[1]) / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def best_second(self) -> float:
+        """The highest rate over any window of at least a second, to tell a stall from slowness."""
+        rates = [
+            (n2 - n1) / (t2 - t1)
+            for i, (t1, n1) in enumerate(self.samples)
+            for t2, n2 in self.samples[i : i + 40]
+            if t2 - t1 >= 1
+        ]
+        return max(rates, default=0.0)
+
+    @property
+    def longest_pause(self) -> float:
+        """The longest time without a new output between the first and the last one, seconds."""
+        changes = [t for (_, a), (t, b) in pairwise(self.samples) if b != a]
+        return max((later - earlier for earlier, later in pairwise(changes)), default=0.0)
+
+    @property
+    def _first(self) -> tuple[float, int]:
+        return next((sample for sample in self.samples if sample[1]), (0.0, 0))
+
+    @property
+    def _last(self) -> tuple[float, int]:
+        return next((sample for sample in self.samples if sample[1] == self.outputs), (0.0, 0))
+
+
+def watch(
+    ends: EndOffsets, until: int, limit_seconds: float, alive: Callable[[], bool], every: float = POLL_SECONDS
+) -> Watched:
+    """Sample the end offsets until there are `until` records, the time is up, or the worker is gone."""
+    watched, began = Watched(), time.monotonic()
+    while True:
+        now = time.monotonic()
+        watched.samples.append((now - began, ends.total()))
+        if watched.outputs >= until or now - began > limit_seconds or not alive():
+            return watched
+        time.sleep(every)
+
+
+def read(bootstrap: str, topic: str, partitions: int, limit_seconds: float = 120) -> Iterator[tuple[bytes, bytes, int]]:
+    """Every record that is in the topic now: key, value, partition. Errors: TimeoutError."""
+    group = f"read-{topic}-{threading.get_ident()}"
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+    try:
+        places = [TopicPartition(topic, partition, 0) for partition in range(partitions)]
+        left = sum(consumer.get_watermark_offsets(place, timeout=10)[1] for place in places)
+        consumer.assign(places)
+        deadline = time.monotonic() + limit_seconds
+        while left:
+            for message in consumer.consume(min(left, 10_000), timeout=1):
+                if message.error():
+                    raise RuntimeError(f"{topic}: {message.error()}")
+                left -= 1
+                yield message.key(), message.value(), message.partition()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{topic}: {left:,} records were not read within {limit_seconds:g} s")
+    finally:
+        consumer.close()

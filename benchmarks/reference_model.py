@@ -1,0 +1,124 @@
+"""The model and the events of the reference job: token -> 64-unit LSTM -> 64 classes, state per user.
+
+The weights are random with a fixed seed and larger than torch's defaults, so that a lost, repeated or reordered event moves the
+confidences far beyond the tolerance of the check (`Checked.blind` measures that on every run).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from schemas.state import ROW_HEADER
+
+TOKENS, EMBEDDING, HIDDEN, CLASSES, TOP = 5_000, 32, 64, 64, 5
+USERS = 20_000
+PARTITIONS = 4
+TOLERANCE = (
+    5e-3  # state is stored in float16 by everyone: half of its steps between 0.5 and 1 is 2.4e-4, times the weights
+)
+ROW = np.dtype([*ROW_HEADER, ("h", "<f2", (HIDDEN,)), ("c", "<f2", (HIDDEN,))])
+HALVES = np.dtype([("h", "<f2", (HIDDEN,)), ("c", "<f2", (HIDDEN,))])  # what a worker without our row header stores
+
+
+class Event(msgspec.Struct):
+    """One event of the job. Key: the user id as UTF-8."""
+
+    user_id: str
+    product_id: int
+
+
+class Answer(msgspec.Struct):
+    """One output: the five likeliest classes after the event at `offset` of the source partition. Key: the user id."""
+
+    offset: int
+    classes: list[int]
+    confidences: list[float]
+
+
+class ReferenceModel(nn.Module):
+    """Shapes: tokens (n,) int64, h and c (n, 64) float32 -> confidences (n, 64), new h, new c; one step for n different users."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(20_261_123)
+            self.embedding = nn.Embedding(TOKENS, EMBEDDING)
+            self.lstm = nn.LSTM(EMBEDDING, HIDDEN, batch_first=True)
+            self.head = nn.Linear(HIDDEN, CLASSES)
+        with torch.no_grad():
+            self.lstm.weight_hh_l0 *= 2.0
+            self.lstm.weight_ih_l0 *= 1.5
+            self.head.weight *= 12.0
+        self.eval()
+
+    def forward(self, tokens: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One event for each of n users."""
+        inputs = self.embedding(tokens)[:, None]  # (n, 1, 32)
+        out, (h, c) = self.lstm(inputs, (h[None].contiguous(), c[None].contiguous()))
+        return torch.softmax(self.head(out[:, 0]), -1), h[0], c[0]
+
+
+def users_and_tokens(events: int, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Shapes: (n,) int64 user numbers below 20,000 and (n,) int64 tokens; a shorter run is the beginning of a longer one."""
+    drawn = np.random.default_rng(seed).integers(0, (USERS, TOKENS), (events, 2))
+    return drawn[:, 0], drawn[:, 1]
+
+
+def records(users: np.ndarray, tokens: np.ndarray) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of each event, in order."""
+    encode = msgspec.msgpack.Encoder().encode
+    for user, token in zip(users.tolist(), tokens.tolist(), strict=True):
+        name = f"user-{user}"
+        yield name.encode(), encode(Event(name, token))
+
+
+def changelog(source: str) -> str:
+    """Name of the compacted topic that keeps our worker's state; the stock workers make one by Faust's own naming."""
+    return f"{source}-state"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a comparison with one-event-at-a-time found; `blind` is the share of answers that a stateless model would get right."""
+
+    users: int
+    answers: int
+    worst: float
+    wrong: int
+    blind: float
+
+
+@torch.inference_mode()
+def check(sequences: dict[str, list[int]], answers: dict[str, list[Answer]]) -> Checked:
+    """Compare each user's answers with the model stepped through that user's tokens one at a time.
+
+    Right means: as many answers as events, and each of the five confidences within TOLERANCE of the reference's for that
+    class, and of the reference's confidence of the same rank (so no likelier class was left out).
+    """
+    model = ReferenceModel()
+    count, wrong, blind_right, worst = 0, 0, 0, 0.0
+    for user, tokens in sequences.items():
+        given = answers.get(user, [])
+        wrong += abs(len(tokens) - len(given))
+        h, c = torch.zeros(1, HIDDEN), torch.zeros(1, HIDDEN)
+        for token, answer in zip(tokens, given, strict=False):
+            one = torch.tensor([token])
+            blind = model(one, torch.zeros(1, HIDDEN), torch.zeros(1, HIDDEN))[0][0]
+            confidence, h, c = model(one, h, c)
+            difference = _difference(confidence[0], answer)
+            worst = max(worst, difference)
+            wrong += difference > TOLERANCE
+            blind_right += _difference(blind, answer) <= TOLERANCE
+            count += 1
+    return Checked(len(sequences), count, worst, wrong, blind_right / max(1, count))
+
+
+def _difference(confidence: Tensor, answer: Answer) -> float:
+    told = torch.tensor(answer.confidences)
+    by_class = (confidence[torch.tensor(answer.classes)] - told).abs().max()
+    by_rank = (confidence.topk(TOP).values - told).abs().max()
+    return float(torch.maximum(by_class, by_rank))

@@ -1,0 +1,33 @@
+"""What every benchmark is given: the broker, a folder of its own, and how long it may take."""
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`quick` asks for a run that proves the harness; its figures are no figures."""
+
+    bootstrap: str
+    folder: Path
+    quick: bool
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex[:6])
+
+    def pick(self, full: int, quick: int) -> int:
+        """The size for this kind of run."""
+        return quick if self.quick else full
+
+    def place(self, name: str) -> Path:
+        """An empty folder for one worker."""
+        path = self.folder / name
+        path.mkdir(parents=True, exist_ok=False)
+        return path
+
+    def topic(self, name: str) -> str:
+        """A topic name that no other run on this broker uses."""
+        return f"bench-{self.mark}-{name}"
+
+
+class BenchmarkFailed(RuntimeError):
+    """A run whose figure would be wrong: lost outputs, wrong predictions, a worker that ended."""
