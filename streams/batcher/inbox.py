@@ -25,13 +25,20 @@ class Inbox:
         self._runs: deque[tuple[TP, Sequence[ConsumerRecord], Any]] = deque()
         self._changed = asyncio.Condition()
         self._oldest = 0.0
+        self._epoch = 0
         self.waiting = 0
 
     async def put(self, tp: TP, records: Sequence[ConsumerRecord], event: Any) -> None:
-        """Add a run; waits while a whole window is already waiting, so that Kafka is read no faster than we answer."""
+        """Add a run; waits while a whole window is already waiting, so that Kafka is read no faster than we answer.
+
+        A run that is still waiting when `clear` comes is forgotten with the others.
+        """
         async with self._changed:
-            while self.waiting >= self.max_events:
+            epoch = self._epoch
+            while self.waiting >= self.max_events and epoch == self._epoch:
                 await self._changed.wait()
+            if epoch != self._epoch:
+                return
             if not self._runs:
                 self._oldest = asyncio.get_running_loop().time()
             self._runs.append((tp, records, event))
@@ -62,6 +69,7 @@ class Inbox:
     async def clear(self) -> None:
         """Forget what waits: its partitions were revoked, and Kafka brings it again to whoever owns them."""
         async with self._changed:
+            self._epoch += 1
             self._runs.clear()
             self.waiting = 0
             self._changed.notify_all()

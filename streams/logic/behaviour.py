@@ -14,12 +14,18 @@ from typing import Any
 import msgspec
 import numpy as np
 from faust.types import TP
-
 from models.predict import BehaviourBatch, BehaviourPredictor, EventColumns
+
 from schemas.codec import encode
 from schemas.events import EVENT_TYPES, UserBehaviour
 from schemas.predictions import (
-    ModelRef, NextCategory, NextProduct, PreferredAttribute, Source, UserPrediction, prediction_id,
+    ModelRef,
+    NextCategory,
+    NextProduct,
+    PreferredAttribute,
+    Source,
+    UserPrediction,
+    prediction_id,
 )  # fmt: skip
 from schemas.state import ROW_FORMAT, ProductFeatures, attribute_key, model_key
 from schemas.topics import USER_PREDICTIONS

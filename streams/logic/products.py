@@ -9,12 +9,18 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-
 from models.predict import ProductBatch, ProductColumns, ProductPredictor
+
 from schemas.codec import encode
 from schemas.events import ProductUpsert
 from schemas.predictions import (
-    Attribute, Category, ModelRef, ProductAttributes, ProductCategories, Source, prediction_id,
+    Attribute,
+    Category,
+    ModelRef,
+    ProductAttributes,
+    ProductCategories,
+    Source,
+    prediction_id,
 )  # fmt: skip
 from schemas.state import ROW_FORMAT, ProductFeatures, attribute_key
 from schemas.topics import PRODUCT_ATTRIBUTES, PRODUCT_CATEGORIES

@@ -3,7 +3,13 @@
 from pathlib import Path
 
 from rocksdict import (
-    BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBufferManager, WriteOptions,
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBufferManager,
+    WriteOptions,
 )  # fmt: skip
 
 from streams.errors import StateDamaged

@@ -9,7 +9,7 @@ from faust.stores.base import Store
 from faust.types import TP, EventT
 from rocksdict import Rdict, WriteBatch
 
-from streams.errors import StateDamaged
+from streams.errors import ConfigError, StateDamaged
 from streams.state.options import Rocks, unlogged
 from streams.transport.runs import RecordRun
 
@@ -94,6 +94,14 @@ class RowStore(Store[bytes, bytes]):
     async def on_stop(self) -> None:
         """Flush and close."""
         self.close()
+
+    async def backup_partition(self, tp: TP | int, flush: bool = True, purge: bool = False, keep: int = 1) -> None:
+        """Refused: the changelog is the backup. Errors: ConfigError."""
+        raise ConfigError(f"{self.table_name} is not backed up locally; its changelog topic holds every row")
+
+    def restore_backup(self, tp: TP | int, latest: bool = True, backup_id: int = 0) -> None:
+        """Refused: remove the state folder and the worker rebuilds it. Errors: ConfigError."""
+        raise ConfigError(f"{self.table_name} has no local backup; remove {self._folder} to rebuild it from the changelog")
 
     def reset_state(self) -> None:
         """Remove the local copy; the changelog keeps the rows."""

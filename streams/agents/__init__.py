@@ -1,0 +1,1 @@
+"""The agents: which topic each reads, and which table it keeps. Wiring only."""

@@ -1,0 +1,195 @@
+"""The worker, put together once from its settings: models, tables, pipelines, agents, health."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+
+from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
+from streams.agents.wiring import connect
+from streams.batcher.pipeline import Pipeline, Wiring
+from streams.clock import Clock, now_ms
+from streams.config import Settings
+from streams.device import choose_device
+from streams.errors import Stop
+from streams.letters.limit import LetterLimit
+from streams.logic.answer import Logic
+from streams.logic.behaviour import BehaviourLogic
+from streams.logic.products import ProductLogic
+from streams.metrics import declared as metrics
+from streams.metrics.health import Health
+from streams.state.options import Rocks
+from streams.state.store import RowStore
+from streams.state.table import GlobalRowTable, RowTable, declare
+from streams.transport.outbox import Outbox
+from streams.transport.runs import RunTransport
+
+DRAIN_SECONDS = 8.0  # at most, of the 10 in which a worker ends after SIGTERM
+MAX_POLL_RECORDS = 8_192
+BUFFERED_RUNS = 16  # of one agent, in Faust's queue; a run is at most a fetch, so this bounds memory
+FETCH_BYTES = 1024 * 1024  # of one partition at once
+BATCH_BYTES = 512 * 1024  # of one producer batch
+REQUEST_BYTES = 4 * 1024 * 1024
+
+
+class WorkerApp(faust.App):
+    """A Faust app that lets its pipelines finish before it gives partitions away or ends."""
+
+    pipelines: list[Pipeline]
+    failure: BaseException | None = None
+
+    async def on_start(self) -> None:
+        """Start the pipelines with the app, so that an error in one stops the worker."""
+        await super().on_start()
+        for pipeline in self.pipelines:
+            await self.add_runtime_dependency(pipeline)
+
+    async def on_stop(self) -> None:
+        """Finish what is under way, so that its offsets are committed with the rest."""
+        if self.failure is None:
+            self.flow_control.suspend()
+            for pipeline in self.pipelines:
+                await pipeline.drain(DRAIN_SECONDS, closing=True)
+        await super().on_stop()
+
+    async def crash(self, reason: BaseException) -> None:
+        """Remember why, for the exit code."""
+        self.failure = self.failure or reason
+        await super().crash(reason)
+
+
+@dataclass(slots=True)
+class Worker:
+    """The app and what belongs to it."""
+
+    app: WorkerApp
+    health: Health
+    pipelines: list[Pipeline]
+
+
+class WorkerBuilder:
+    """Builds a worker; benchmarks use its parts with another logic."""
+
+    def __init__(self, settings: Settings, clock: Clock = now_ms) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.app = _make_app(settings)
+        self.health = Health(settings.web.stall_timeout_s)
+        self._rocks = Rocks(settings.state.cache_bytes, settings.state.write_buffer_bytes)
+        self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._limit = LetterLimit(settings.letters.max_per_minute, clock)
+
+    def topic(self, name: str) -> str:
+        """The cluster's name of a declared topic."""
+        return self.settings.topics.prefix + name
+
+    def table(self, spec: TopicSpec, *, shared: bool) -> RowStore:
+        """Register the table whose changelog is `spec`; `shared` tables are held whole by every worker."""
+        table = declare(
+            self.app,
+            GlobalRowTable if shared else RowTable,
+            spec.name,
+            self.topic(spec.name),
+            partitions=self.settings.topics.partitions,
+            rocks=self._rocks,
+            folder=self.settings.state.dir,
+            on_recovered=metrics.RECOVERED_ROWS.labels(spec.name).inc,
+        )
+        rows: RowStore = table.rows
+        return rows
+
+    def agent(self, source: TopicSpec, changelog: TopicSpec, rows: RowStore, logic: Logic, device: str) -> None:
+        """Register an agent that reads `source`, answers with `logic` and keeps `rows`."""
+        wiring = Wiring(
+            outbox=Outbox(lambda: self.app.producer._ensure_producer(), self.clock),  # type: ignore[attr-defined]
+            changelog=self.topic(changelog.name),
+            topic=self.topic,
+            read=rows.read,
+            write=rows.write,
+            model_thread=self._model_thread,
+            disk_thread=self._disk_thread,
+            limit=self._limit,
+            clock=self.clock,
+        )
+        pipeline = connect(
+            self.app, self.topic(source.name), self.settings.topics.partitions, logic, self.settings.batch, wiring
+        )
+        self.app.pipelines.append(pipeline)
+        self.health.agents[logic.name] = pipeline.progress
+        metrics.MODEL.labels(logic.name, logic.model_name, logic.model_version, device).set(1)
+
+    def build(self) -> Worker:
+        """The worker, ready to be started."""
+        app = self.app
+        self.health.assigned = lambda: bool(app.started and app._consumer is not None and app.consumer.assignment())
+        self.health.recovered = lambda: app.tables.actives_ready and not app.rebalancing
+        app.on_partitions_revoked.connect(_drain_on_revoke, weak=False)
+        return Worker(app, self.health, app.pipelines)
+
+
+def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
+    """The shipped worker: both agents (or those that `agents` names) with the models that the settings name."""
+    from models.predict import load_behaviour, load_products  # torch and weights: only when they are needed
+
+    device = choose_device(settings.device, settings.models.threads)
+    builder = WorkerBuilder(settings, clock)
+    products = load_products(settings.models.products, device)
+    features = builder.table(PRODUCT_FEATURES, shared=True)
+    if "products" in settings.agents:
+        logic = ProductLogic(products, clock)
+        builder.agent(PRODUCT_UPSERT, PRODUCT_FEATURES, features, logic, device)
+    if "behaviour" in settings.agents:
+        state = builder.table(USER_STATE, shared=False)
+        behaviour = BehaviourLogic(
+            load_behaviour(settings.models.behaviour, device),
+            lambda keys: features.read(0, keys),
+            products.attributes,
+            clock,
+            top=settings.models.top,
+        )
+        builder.agent(USER_BEHAVIOUR, USER_STATE, state, behaviour, device)
+    return builder.build()
+
+
+async def _drain_on_revoke(app: WorkerApp, revoked: Any, **kwargs: Any) -> None:
+    for pipeline in app.pipelines:
+        if not await pipeline.drain(app.conf.broker_session_timeout * 0.5):
+            raise Stop(
+                f"{pipeline.label}: windows of revoked partitions did not finish in half a session timeout; the worker "
+                "stops rather than write beside the partitions' next owner"
+            )
+
+
+def _make_app(settings: Settings) -> WorkerApp:
+    servers = settings.kafka.bootstrap_servers.split(",")
+    app = WorkerApp(
+        settings.name,
+        broker=[f"kafka://{server.strip()}" for server in servers],
+        store="memory://",  # unused: our tables bring their own
+        datadir=str(settings.state.dir),
+        autodiscover=False,
+        web_enabled=False,
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        topic_replication_factor=settings.kafka.replication_factor,
+        topic_partitions=settings.topics.partitions,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=BUFFERED_RUNS,
+        broker_max_poll_records=MAX_POLL_RECORDS,
+        broker_commit_interval=settings.kafka.commit_interval_s,
+        broker_session_timeout=settings.kafka.session_timeout_s,
+        broker_heartbeat_interval=settings.kafka.session_timeout_s / 6,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=FETCH_BYTES,
+        producer_acks=-1,
+        producer_compression_type=None if settings.kafka.compression == "none" else settings.kafka.compression,
+        producer_max_batch_size=BATCH_BYTES,
+        producer_max_request_size=REQUEST_BYTES,
+    )
+    app.pipelines = []
+    app.transport = RunTransport(app.conf.broker, app)
+    return app

@@ -1,0 +1,163 @@
+"""The pipeline of one agent: runs in, one window at a time through the model, effects carried out behind it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from faust.types import TP, EventT
+from mode import Service
+
+from schemas.topics import DEAD_LETTERS
+from streams.batcher.inbox import Inbox
+from streams.batcher.search import answer_or_set_aside
+from streams.batcher.window import Window
+from streams.clock import Clock
+from streams.commit.effects import Committer, Effects
+from streams.config import BatchSettings
+from streams.letters.limit import LetterLimit
+from streams.logic.answer import Answer, Logic
+from streams.metrics import declared as metrics
+from streams.metrics.health import Progress
+from streams.state.ahead import RowsAhead
+from streams.transport.outbox import Outbox, Outgoing
+
+WriteRows = Callable[[int, Sequence[bytes], Sequence[bytes | None], int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a pipeline is connected to. `topic` turns a declared topic name into the cluster's."""
+
+    outbox: Outbox
+    changelog: str
+    topic: Callable[[str], str]
+    read: Callable[[int, Sequence[bytes]], list[bytes | None]]
+    write: WriteRows
+    model_thread: Executor
+    disk_thread: Executor
+    limit: LetterLimit
+    clock: Clock
+
+
+class Pipeline(Service):
+    """Answers runs that `offer` brings. Fails as a whole: any error in here stops the app, and a restart goes on."""
+
+    def __init__(self, logic: Logic, batch: BatchSettings, wiring: Wiring, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._logic = logic
+        self._wiring = wiring
+        self._ahead = RowsAhead(wiring.read)
+        self._committer = Committer(wiring.outbox, wiring.changelog, self._store)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(batch.in_flight)
+        self._inbox = Inbox(batch.max_events, batch.max_wait_ms, busy=lambda: bool(self._under_way))
+        self._at_work = False
+        self._closing = False
+        self.progress = Progress(waiting=lambda: self._inbox.waiting)
+
+    async def offer(self, event: EventT[Any]) -> None:
+        """Take a Faust event whose value is a `RecordRun`; waits while enough is waiting already."""
+        run = event.message.value
+        if self._closing:
+            return  # not acked: Kafka brings it again to whoever comes next
+        if not self._inbox.waiting:
+            self.progress.done()  # a stall is counted from the first record that waits
+        await self._inbox.put(run.tp, run.records, event)
+
+    async def drain(self, timeout_s: float, *, closing: bool = False) -> bool:
+        """Forget what has not begun and wait for what has, so that its offsets can be committed.
+
+        Called when partitions are revoked and, with `closing`, before the worker ends. False if time ran out.
+        """
+        self._closing = closing
+        await self._inbox.clear()
+        until = asyncio.get_running_loop().time() + timeout_s
+        while self._at_work or self._under_way:
+            if asyncio.get_running_loop().time() > until:
+                self.log.warning("%s: %d windows did not finish within %s s", self._logic.name, len(self._under_way), timeout_s)
+                return False
+            await asyncio.sleep(0.005)
+        return True
+
+    def _repr_info(self) -> str:
+        return self._logic.name
+
+    @Service.task
+    async def _run(self) -> None:
+        while not self.should_stop:
+            window = await self._inbox.take()
+            self._at_work = True
+            await self._room.acquire()
+            began = time.perf_counter()
+            answer = await asyncio.get_running_loop().run_in_executor(
+                self._wiring.model_thread, self._answer, window
+            )
+            self._count(window, answer, time.perf_counter() - began)
+            self._carry_out(window, answer)
+            self._at_work = False
+
+    def _answer(self, window: Window) -> Answer:
+        """On the model's thread: the answer, its rows readable by the next window."""
+        answer = answer_or_set_aside(self._logic, window, self._ahead.read, self._wiring.clock())
+        for tp, part in answer.partitions.items():
+            self._ahead.put(tp.partition, part.rows.keys(), part.rows.values())
+        return answer
+
+    def _carry_out(self, window: Window, answer: Answer) -> None:
+        waiting = [self._committer.start(self._effects(tp, window, answer)) for tp in window.records]
+        task = asyncio.ensure_future(self._finish(window, waiting))
+        self._under_way.add(task)
+
+    def _effects(self, tp: TP, window: Window, answer: Answer) -> Effects:
+        topic, partition = self._wiring.topic, tp.partition
+        effects = Effects(tp, done=window.done.get(tp, []))
+        if tp in answer.letters:
+            letters = answer.letters[tp]
+            effects.sends.append(Outgoing(topic(DEAD_LETTERS.name), partition, letters.keys, letters.values))
+        if tp in answer.partitions:
+            part = answer.partitions[tp]
+            effects.sends += [
+                Outgoing(topic(name), partition, records.keys, records.values) for name, records in part.outputs.items()
+            ]
+            effects.keys, effects.rows = list(part.rows.keys()), list(part.rows.values())
+        return effects
+
+    async def _finish(self, window: Window, waiting: Sequence[Awaitable[None]]) -> None:
+        try:
+            await asyncio.gather(*waiting)
+        except Exception as error:
+            await self.crash(error)
+            return
+        finally:
+            self._room.release()
+            self._under_way.discard(asyncio.current_task())  # type: ignore[arg-type]
+        self.progress.done()
+        oldest = min(records[0].timestamp for records in window.records.values())
+        metrics.END_TO_END_SECONDS.labels(self._logic.name).observe(max(0, self._wiring.clock() - oldest) / 1000)
+        await self._inbox.idle()
+
+    async def _store(
+        self, partition: int, keys: Sequence[bytes], rows: Sequence[bytes | None], offset: int
+    ) -> None:
+        await asyncio.get_running_loop().run_in_executor(
+            self._wiring.disk_thread, self._wiring.write, partition, keys, rows, offset
+        )
+        self._ahead.drop(partition, keys, rows)
+
+    def _count(self, window: Window, answer: Answer, seconds: float) -> None:
+        agent = self._logic.name
+        metrics.WINDOW_ROWS.labels(agent).observe(window.size)
+        metrics.INFERENCE_SECONDS.labels(agent).observe(seconds)
+        for result, count in answer.results.items():
+            metrics.EVENTS.labels(agent, result).inc(count)
+        for kind, count in answer.types.items():
+            metrics.EVENT_TYPES.labels(kind).inc(count)
+        for reason, count in answer.reasons.items():
+            metrics.DEAD_LETTERS.labels(agent, reason).inc(count)
+        rows = sum(len(part.rows) for part in answer.partitions.values())
+        metrics.STATE_WRITES.labels(agent).inc(rows)
+        letters = answer.results["dead_letter"]
+        self._wiring.limit.count(letters, answer.example)

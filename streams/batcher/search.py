@@ -1,0 +1,59 @@
+"""When a window cannot be answered: halve it until the record that cannot is alone, and set that one aside."""
+
+import logging
+
+from schemas.errors import DecodeError
+from streams.batcher.window import Window
+from streams.errors import StreamError
+from streams.logic.answer import Answer, Logic, ReadRows
+
+log = logging.getLogger(__name__)
+
+
+def answer_or_set_aside(logic: Logic, window: Window, read: ReadRows, now_ms: int) -> Answer:
+    """The logic's answer; a record that makes it fail becomes a dead letter and the others are answered.
+
+    Errors: StreamError and MemoryError pass through (they are about us, not about a record), and so does the model's own
+    error if every record of the window fails: then it is the model that is broken.
+    """
+    try:
+        return logic.answer(window, read)
+    except (StreamError, MemoryError):
+        raise
+    except Exception as error:
+        if window.size > 1:
+            log.warning("%s: a window of %d failed (%r); looking for the record", logic.name, window.size, error)
+            answer = _halve(logic, window, read, now_ms)
+            if answer.results["dead_letter"] == window.size and "inference_failed" in answer.reasons:
+                raise
+            return answer
+        return _alone(window, error, now_ms)
+
+
+def _halve(logic: Logic, window: Window, read: ReadRows, now_ms: int) -> Answer:
+    answer = Answer()
+
+    def read_through(partition: int, keys: list[bytes], /) -> list[bytes | None]:
+        # the second half must see the rows that the first half decided
+        decided = {
+            key: row for tp, part in answer.partitions.items() if tp.partition == partition for key, row in part.rows.items()
+        }
+        stored = read(partition, keys)
+        return [decided.get(key, row) for key, row in zip(keys, stored, strict=True)]
+
+    for half in window.halves():
+        try:
+            answer.merge(logic.answer(half, read_through))
+        except (StreamError, MemoryError):
+            raise
+        except Exception as error:
+            answer.merge(_halve(logic, half, read_through, now_ms) if half.size > 1 else _alone(half, error, now_ms))
+    return answer
+
+
+def _alone(window: Window, error: Exception, now_ms: int) -> Answer:
+    answer = Answer()
+    for tp, records in window.records.items():
+        for record in records:
+            answer.set_aside(tp, record, DecodeError("inference_failed", f"{type(error).__name__}: {error}"), now_ms)
+    return answer

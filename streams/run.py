@@ -1,0 +1,54 @@
+"""Runs a built worker until a signal or an error ends it, and says why with its exit code."""
+
+import asyncio
+import gc
+import logging
+import sys
+
+import faust
+import uvloop
+
+from streams.app import Worker
+from streams.config import Settings
+from streams.errors import StreamError
+from streams.metrics.server import WebServer
+
+log = logging.getLogger(__name__)
+GC_THRESHOLD = 50_000  # windows make tens of thousands of short-lived objects; the default looks at them every 700
+
+
+def run_worker(worker: Worker, settings: Settings, *, log_level: str = "INFO") -> int:
+    """Serve metrics, start the app, and return the exit code once it has ended.
+
+    0 after SIGTERM or SIGINT; 1 after an error, 3 after too many dead letters. The caller exits with it.
+    """
+    web = WebServer(settings.web.host, settings.web.port, worker.health)
+    web.start()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 100)
+    try:
+        return _run(worker, log_level)
+    finally:
+        web.close()
+
+
+def _run(worker: Worker, log_level: str) -> int:
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    service = faust.Worker(worker.app, loglevel=log_level, loop=loop, redirect_stdouts=False, quiet=True)
+    try:
+        service.execute_from_commandline()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException as error:
+        worker.app.failure = worker.app.failure or error
+        code = 1
+    failure = worker.app.failure
+    if isinstance(failure, StreamError):
+        print(f"the worker stopped: {failure}", file=sys.stderr)
+        return failure.exit_code
+    if failure is not None:
+        log.error("the worker stopped", exc_info=failure)
+        return 1
+    return code
