@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 GC_THRESHOLD = 50_000  # windows make tens of thousands of short-lived objects; the default looks at them every 700
 
 
-def run_worker(worker: Worker, settings: Settings, *, log_level: str = "INFO") -> int:
+def run_worker(worker: Worker, settings: Settings) -> int:
     """Serve metrics, start the app, and return the exit code once it has ended.
 
     0 after SIGTERM or SIGINT; 1 after an error, 3 after too many dead letters. The caller exits with it.
@@ -28,15 +28,15 @@ def run_worker(worker: Worker, settings: Settings, *, log_level: str = "INFO") -
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 100)
     try:
-        return _run(worker, log_level)
+        return _run(worker)
     finally:
         web.close()
 
 
-def _run(worker: Worker, log_level: str) -> int:
+def _run(worker: Worker) -> int:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    service = faust.Worker(worker.app, loglevel=log_level, loop=loop, redirect_stdouts=False, quiet=True)
+    service = faust.Worker(worker.app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
     try:
         service.execute_from_commandline()
     except SystemExit as ended:

@@ -163,7 +163,12 @@ def _make_features(content: bytes, categories: list[Category], attributes: list[
 
 
 def _evidence(folded: str, title: str, value: str) -> tuple[int, int] | None:
-    """Where the value stands in the title, if it does."""
-    start = folded.find(value.lower())
-    # lower() can change the length of some letters; then places in `folded` are not places in `title`
-    return (start, start + len(value)) if start >= 0 and len(folded) == len(title) else None
+    """Where the value stands in the title as whole words, if it does."""
+    if len(folded) != len(title):
+        return None  # lower() changed the length of a letter, so places in `folded` are not places in `title`
+    wanted, start = value.lower(), -1
+    while (start := folded.find(wanted, start + 1)) >= 0:
+        end = start + len(wanted)
+        if not (folded[start - 1 : start].isalnum() or folded[end : end + 1].isalnum()):
+            return start, end
+    return None

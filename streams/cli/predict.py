@@ -1,0 +1,126 @@
+"""`shelfstream predict`: the stream's own logic over a file, without Kafka."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import msgspec
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Answer a file of products or events in bulk, without Kafka.")
+
+Input = Annotated[Path, typer.Option("--input", help="JSON lines, one message each; - reads standard input.")]
+Output = Annotated[Path, typer.Option("--output", help="JSON lines, the answers; - writes standard output.")]
+Artifact = Annotated[Path | None, typer.Option(help="Folder of the model's artifact; default: the shipped one.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+STANDARD = Path("-")
+
+
+class Emit(StrEnum):
+    """How many answers a user gets."""
+
+    last = "last"
+    every = "every"
+
+
+@app.command()
+def products(
+    input: Input = STANDARD, output: Output = STANDARD, artifact: Artifact = None, device: Device = "auto"
+) -> None:
+    """Attributes and categories, one line per input line, in order. Only `title` must be there.
+
+    Example: shelfstream predict products --input titles.jsonl --output predictions.jsonl
+    """
+    from models.predict import load_products
+    from streams.clock import now_ms
+    from streams.offline.products import predict_products
+
+    model = load_products(artifact, _device(device))
+    with _reading(input) as lines, _writing(output) as out:
+        _finish(_write(predict_products(model, lines, now_ms), out))
+
+
+@app.command()
+def users(
+    input: Input = STANDARD,
+    output: Output = STANDARD,
+    top: Annotated[int, typer.Option(min=1, max=100, help="Categories and products in an answer.")] = 10,
+    emit: Annotated[Emit, typer.Option(help="last: one line per user. every: one line per event.")] = Emit.last,
+    products: Annotated[
+        Path | None, typer.Option(help="JSON lines of products: their predicted categories serve events without one.")
+    ] = None,
+    artifact: Artifact = None,
+    device: Device = "auto",
+) -> None:
+    """What users will want next, from their events. Events of a user stand in the order in which they happened.
+
+    Example: shelfstream predict users --input events.jsonl --output next.jsonl --emit every --top 20
+    """
+    from models.predict import load_behaviour, load_products
+    from streams.clock import now_ms
+    from streams.offline.products import predict_products
+    from streams.offline.table import MemoryRows
+    from streams.offline.users import predict_users
+
+    place = _device(device)
+    features, attributes = MemoryRows(), ()
+    if products is not None:
+        catalogue = load_products(None, place)
+        attributes = catalogue.attributes
+        with _reading(products) as lines:
+            for _ in predict_products(catalogue, lines, now_ms, features=features):
+                pass
+    model = load_behaviour(artifact, place)
+    with _reading(input) as lines, _writing(output) as out:
+        found = predict_users(model, lines, now_ms, top=top, emit=emit.value, features=features, attributes=attributes)
+        _finish(_write(found, out))
+
+
+def _device(wanted: str) -> str:
+    import os
+
+    from streams.config import load_settings
+    from streams.device import choose_device
+
+    settings = load_settings(None, {"device": wanted})
+    return choose_device(settings.device, os.cpu_count() or 1)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[BinaryIO]:
+    if path == STANDARD:
+        yield sys.stdin.buffer
+    elif not path.is_file():
+        raise typer.BadParameter(f"there is no file {path}")
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[BinaryIO]:
+    if path == STANDARD:
+        yield sys.stdout.buffer
+    else:
+        with path.open("wb") as file:
+            yield file
+
+
+def _write(answers: Iterable[dict[str, Any]], out: BinaryIO) -> tuple[int, int]:
+    encode = msgspec.json.Encoder().encode
+    count = refused = 0
+    for answer in answers:
+        out.write(encode(answer) + b"\n")
+        count += 1
+        refused += "error" in answer
+    return count, refused
+
+
+def _finish(counts: tuple[int, int]) -> None:
+    count, refused = counts
+    if refused:
+        print(f"{refused} of {count} lines could not be answered; each says why", file=sys.stderr)
+        raise typer.Exit(1)

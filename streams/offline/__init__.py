@@ -1,0 +1,1 @@
+"""The same logic as in the stream, over a file, without Kafka."""
