@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import faust
+from faust.types import TP
 
 from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
 from streams.agents.wiring import connect
@@ -108,6 +109,7 @@ class WorkerBuilder:
             topic=self.topic,
             read=rows.read,
             write=rows.write,
+            highwater=self._highwater,
             model_thread=self._model_thread,
             disk_thread=self._disk_thread,
             limit=self._limit,
@@ -119,6 +121,10 @@ class WorkerBuilder:
         self.app.pipelines.append(pipeline)
         self.health.agents[logic.name] = pipeline.progress
         metrics.MODEL.labels(logic.name, logic.model_name, logic.model_version, device).set(1)
+
+    def _highwater(self, tp: TP) -> int:
+        consumer = self.app.consumer
+        return consumer.highwater(tp) or 0 if tp in consumer.assignment() else 0
 
     def build(self) -> Worker:
         """The worker, ready to be started."""

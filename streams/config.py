@@ -28,7 +28,9 @@ class KafkaSettings(_Group):
 
     bootstrap_servers: str = Field("127.0.0.1:9092", description="host:port of one or more brokers, comma separated")
     replication_factor: int = Field(1, ge=1, description="replicas of topics that `topics create` makes")
-    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field("lz4", description="of outputs and changelogs")
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
+        "none", description="of outputs and changelogs; every client reads none, zstd costs 8 % of throughput"
+    )
     connect_timeout_s: float = Field(60, gt=0, description="how long to wait for a cluster at start, in seconds")
     session_timeout_s: float = Field(20, gt=0, description="a silent worker loses its partitions after this, in seconds")
     commit_interval_s: float = Field(1, gt=0, description="source offsets are committed this often, in seconds")

@@ -36,6 +36,7 @@ class Wiring:
     topic: Callable[[str], str]
     read: Callable[[int, Sequence[bytes]], list[bytes | None]]
     write: WriteRows
+    highwater: Callable[[TP], int]
     model_thread: Executor
     disk_thread: Executor
     limit: LetterLimit
@@ -101,10 +102,14 @@ class Pipeline(Service):
 
     def _answer(self, window: Window) -> Answer:
         """On the model's thread: the answer, its rows readable by the next window."""
-        answer = answer_or_set_aside(self._logic, window, self._ahead.read, self._wiring.clock())
+        answer = answer_or_set_aside(self._logic, window, self._read, self._wiring.clock())
         for tp, part in answer.partitions.items():
             self._ahead.put(tp.partition, part.rows.keys(), part.rows.values())
         return answer
+
+    def _read(self, partition: int, keys: list[bytes], /) -> list[bytes | None]:
+        metrics.STATE_READS.labels(self._logic.name).inc(len(keys))
+        return self._ahead.read(partition, keys)
 
     def _carry_out(self, window: Window, answer: Answer) -> None:
         waiting = [self._committer.start(self._effects(tp, window, answer)) for tp in window.records]
@@ -135,6 +140,9 @@ class Pipeline(Service):
             self._room.release()
             self._under_way.discard(asyncio.current_task())  # type: ignore[arg-type]
         self.progress.done()
+        for tp, records in window.records.items():
+            left = max(0, self._wiring.highwater(tp) - records[-1].offset - 1)
+            metrics.LAG.labels(tp.topic, tp.partition).set(left)
         oldest = min(records[0].timestamp for records in window.records.values())
         metrics.END_TO_END_SECONDS.labels(self._logic.name).observe(max(0, self._wiring.clock() - oldest) / 1000)
         await self._inbox.idle()
