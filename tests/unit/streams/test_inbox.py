@@ -1,0 +1,184 @@
+"""The inbox: what a window holds and when it is given out, and what `clear` forgets."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from faust.types import TP
+
+from streams.batcher.inbox import Inbox
+from streams.batcher.window import Window
+from tests.unit.streams.making import numbered
+
+A, B = TP("source", 0), TP("source", 1)
+NEVER_MS = 60_000  # a wait that no test lives to see
+LIMIT_S = 5
+
+
+class Model:
+    """Says whether work is under way."""
+
+    busy = False
+
+    def __call__(self) -> bool:
+        """As the inbox asks."""
+        return self.busy
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run it, within a limit, so that a hang is a failure."""
+    asyncio.run(asyncio.wait_for(main, LIMIT_S))
+
+
+async def settle() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def offsets(window: Window, tp: TP) -> list[int]:
+    """Offsets of one partition in the window, in order."""
+    return [record.offset for record in window.records.get(tp, [])]
+
+
+def test_window_is_given_at_once_when_nothing_is_at_work() -> None:
+    async def main() -> None:
+        inbox = Inbox(100, NEVER_MS, Model())
+        taking = asyncio.ensure_future(inbox.take())
+        await inbox.put(A, numbered(A, 3), "a")
+        window = await taking
+        assert offsets(window, A) == [0, 1, 2]
+        assert window.done == {A: ["a"]}
+        assert inbox.waiting == 0
+
+    run(main())
+
+
+def test_runs_of_several_partitions_gather_while_busy_and_leave_as_one_window() -> None:
+    async def main() -> None:
+        model = Model()
+        model.busy = True
+        inbox = Inbox(100, NEVER_MS, model)
+        taking = asyncio.ensure_future(inbox.take())
+        await inbox.put(A, numbered(A, 2), "a1")
+        await inbox.put(B, numbered(B, 3, start=10), "b1")
+        await inbox.put(A, numbered(A, 2, start=2), "a2")
+        await settle()
+        assert not taking.done()
+        model.busy = False
+        await inbox.idle()
+        window = await taking
+        assert offsets(window, A) == [0, 1, 2, 3]
+        assert offsets(window, B) == [10, 11, 12]
+        assert window.done == {A: ["a1", "a2"], B: ["b1"]}
+        assert window.size == 7
+
+    run(main())
+
+
+def test_a_full_window_leaves_while_busy() -> None:
+    async def main() -> None:
+        model = Model()
+        model.busy = True
+        inbox = Inbox(4, NEVER_MS, model)
+        taking = asyncio.ensure_future(inbox.take())
+        await inbox.put(A, numbered(A, 3), "a")
+        await settle()
+        assert not taking.done()
+        await inbox.put(B, numbered(B, 1), "b")
+        assert (await taking).size == 4
+
+    run(main())
+
+
+def test_a_window_that_is_not_full_leaves_after_max_wait_while_busy() -> None:
+    async def main() -> None:
+        model = Model()
+        model.busy = True
+        inbox = Inbox(100, 10, model)
+        began = asyncio.get_running_loop().time()
+        await inbox.put(A, numbered(A, 1), "a")
+        window = await inbox.take()
+        assert window.size == 1
+        assert asyncio.get_running_loop().time() - began >= 0.009
+
+    run(main())
+
+
+def test_a_long_run_is_split_and_its_event_comes_with_its_last_piece() -> None:
+    async def main() -> None:
+        inbox = Inbox(4, NEVER_MS, Model())
+        await inbox.put(A, numbered(A, 10), "a")
+        windows = [await inbox.take() for _ in range(3)]
+        assert [offsets(window, A) for window in windows] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+        assert [window.done for window in windows] == [{}, {}, {A: ["a"]}]
+
+    run(main())
+
+
+def test_no_window_is_larger_than_max_events() -> None:
+    async def main() -> None:
+        inbox = Inbox(5, NEVER_MS, Model())
+        await inbox.put(A, numbered(A, 3), "a")
+        await inbox.put(B, numbered(B, 3), "b")
+        first, second = await inbox.take(), await inbox.take()
+        assert (first.size, second.size) == (5, 1)
+        assert (first.done, second.done) == ({A: ["a"]}, {B: ["b"]})
+
+    run(main())
+
+
+def test_put_waits_while_a_whole_window_is_waiting_and_goes_on_when_it_is_taken() -> None:
+    async def main() -> None:
+        inbox = Inbox(4, NEVER_MS, Model())
+        await inbox.put(A, numbered(A, 4), "a")
+        putting = asyncio.ensure_future(inbox.put(B, numbered(B, 1), "b"))
+        await settle()
+        assert not putting.done()
+        assert offsets(await inbox.take(), A) == [0, 1, 2, 3]
+        await putting
+        assert offsets(await inbox.take(), B) == [0]
+
+    run(main())
+
+
+def test_clear_forgets_what_waits_and_what_is_blocked_in_put() -> None:
+    async def main() -> None:
+        inbox = Inbox(4, NEVER_MS, Model())
+        await inbox.put(A, numbered(A, 4), "a")
+        putting = asyncio.ensure_future(inbox.put(B, numbered(B, 2), "b"))
+        await settle()
+        await inbox.clear()
+        await putting
+        assert inbox.waiting == 0
+        taking = asyncio.ensure_future(inbox.take())
+        await settle()
+        assert not taking.done()
+        await inbox.put(A, numbered(A, 1, start=7), "later")
+        assert (await taking).done == {A: ["later"]}
+
+    run(main())
+
+
+def test_clear_forgets_the_rest_of_a_run_that_was_split() -> None:
+    async def main() -> None:
+        inbox = Inbox(2, NEVER_MS, Model())
+        await inbox.put(A, numbered(A, 3), "a")
+        await inbox.take()
+        await inbox.clear()
+        await inbox.put(A, numbered(A, 1), "again")
+        window = await inbox.take()
+        assert offsets(window, A) == [0]
+        assert window.done == {A: ["again"]}
+
+    run(main())
+
+
+def test_a_window_cut_in_halves_keeps_the_order_of_each_partition() -> None:
+    window = Window()
+    window.add(A, numbered(A, 5), "a")
+    window.add(B, numbered(B, 2), "b")
+    first, second = window.halves()
+    assert offsets(first, A) + offsets(second, A) == [0, 1, 2, 3, 4]
+    assert offsets(first, B) + offsets(second, B) == [0, 1]
+    assert (first.size, second.size) == (3, 4)
