@@ -1,1 +1,1 @@
-"""One runnable file per number that we publish; `python -m benchmarks.run` runs them all and writes benchmarks/results."""
+"""One file per number that we publish; `python -m benchmarks.run` runs them all and writes benchmarks/results."""

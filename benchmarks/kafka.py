@@ -1,4 +1,4 @@
-"""What the benchmarks do with a broker from outside: make topics, preload events, watch end offsets, read answers back."""
+"""What the benchmarks do with a broker: make topics, preload events, watch end offsets, read answers back."""
 
 import threading
 import time

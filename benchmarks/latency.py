@@ -1,7 +1,8 @@
 """From the scheduled sending of an event to its prediction in a consumer's hands, at 500 events a second offered.
 
-Open loop: event i is due at start + i / 500, whatever came back so far, and its latency counts from then, so a stall is not
-hidden by sending less. Sender and consumer are threads of this process on librdkafka; both clocks are this process's own.
+Open loop: event i is due at start + i / 500, whatever came back so far, and its latency counts from then, so a stall
+is not hidden by sending less. Sender and consumer are threads of this process on librdkafka; both clocks are this
+process's own.
 """
 
 import threading

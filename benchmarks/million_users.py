@@ -1,8 +1,8 @@
-"""A worker with 1,000,000 users in state: how fast it recovers them from the changelog, and how much memory it takes then.
+"""A worker with 1,000,000 users in state: how fast it recovers them, and how much memory it takes then.
 
-The changelog is filled with rows that the shipped model made from real purchases, so they compress and cost what real ones do.
-The worker starts without local state, which is what a new machine or a lost disk means, and is then sent events of users
-from everywhere in the state.
+The changelog is filled with rows that the shipped model made from real purchases, so they compress and cost what real
+ones do. The worker starts without local state, which is what a new machine or a lost disk means, and is then sent
+events of users from everywhere in the state.
 """
 
 import time

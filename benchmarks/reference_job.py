@@ -1,10 +1,10 @@
-"""The reference job: tokens -> 64-unit LSTM -> 64 classes, per-user state in RocksDB, changelog on, one output per event.
+"""The reference job: tokens -> 64-unit LSTM -> 64 classes, state in RocksDB, changelog on, one output per event.
 
-Three workers, one after the other on the same broker, each with one process and 4 partitions: stock Faust as its documentation
-teaches, stock Faust batched with `take`, and shelfstream. All read the same sequence of events, preloaded; the stock workers
-stop after its beginning, because their rate is steady and the whole would take minutes. Each rate is measured from outside, as
-growth of the output topic; each run counts its outputs and compares the users with the most events against a model stepped one
-event at a time.
+Three workers, one after the other on the same broker, each with one process and 4 partitions: stock Faust as its
+documentation teaches, stock Faust batched with `take`, and shelfstream. All read the same sequence of events,
+preloaded; the stock workers stop after its beginning, because their rate is steady and the whole would take minutes.
+Each rate is measured from outside, as growth of the output topic; each run counts its outputs and compares the users
+with the most events against a model stepped one event at a time.
 """
 
 from collections import Counter, defaultdict

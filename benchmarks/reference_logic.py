@@ -1,4 +1,4 @@
-"""The reference job as a logic of shelfstream's engine: one packed LSTM step over all users of a window, float16 state rows."""
+"""The reference job as a logic of shelfstream's engine: one packed LSTM run over all users of a window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class _Columns:
 class ReferenceLogic:
     """One answer for each event; several events of one user in a window are a sequence, in offset order.
 
-    Unreadable records become dead letters, and a record that the user's row has counted is skipped, as in the shipped logic.
+    Unreadable records become dead letters; those that the user's row has counted are skipped, as in the shipped logic.
     """
 
     name = "reference"
@@ -117,7 +117,7 @@ class ReferenceLogic:
     def _infer(
         self, tokens: np.ndarray, slots: np.ndarray, rows: np.ndarray
     ) -> tuple[list[list[int]], list[list[float]]]:
-        """Shapes: tokens and slots (n,), rows (u,), changed in place -> classes and confidences (n, 5), in event order."""
+        """Shapes: tokens, slots (n,), rows (u,), changed in place -> classes, confidences (n, 5), in event order."""
         model, steps = self._model, schedule(slots)
         inputs = model.embedding(torch.from_numpy(tokens[steps.order]))  # (n, 32)
         mine = rows[steps.users]

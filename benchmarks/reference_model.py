@@ -1,7 +1,7 @@
 """The model and the events of the reference job: token -> 64-unit LSTM -> 64 classes, state per user.
 
-The weights are random with a fixed seed and larger than torch's defaults, so that a lost, repeated or reordered event moves the
-confidences far beyond the tolerance of the check (`Checked.blind` measures that on every run).
+The weights are random with a fixed seed and larger than torch's defaults, so that a lost, repeated or reordered event
+moves the confidences far beyond the tolerance of the check (`Checked.blind` measures that on every run).
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ class Answer(msgspec.Struct):
 
 
 class ReferenceModel(nn.Module):
-    """Shapes: tokens (n,) int64, h and c (n, 64) float32 -> confidences (n, 64), new h, new c; one step for n different users."""
+    """Shapes: tokens (n,) int64, h, c (n, 64) float32 -> confidences (n, 64), new h, new c; n different users."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class ReferenceModel(nn.Module):
 
 
 def users_and_tokens(events: int, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Shapes: (n,) int64 user numbers below 20,000 and (n,) int64 tokens; a shorter run is the beginning of a longer one."""
+    """Shapes: (n,) int64 user numbers below 20,000 and (n,) int64 tokens; a shorter run begins a longer one."""
     drawn = np.random.default_rng(seed).integers(0, (USERS, TOKENS), (events, 2))
     return drawn[:, 0], drawn[:, 1]
 
@@ -83,7 +83,7 @@ def changelog(source: str) -> str:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a comparison with one-event-at-a-time found; `blind` is the share of answers that a stateless model would get right."""
+    """What the check found; `blind` is the share of answers that a model without state would get right."""
 
     users: int
     answers: int
@@ -96,8 +96,8 @@ class Checked:
 def check(sequences: dict[str, list[int]], answers: dict[str, list[Answer]]) -> Checked:
     """Compare each user's answers with the model stepped through that user's tokens one at a time.
 
-    Right means: as many answers as events, and each of the five confidences within TOLERANCE of the reference's for that
-    class, and of the reference's confidence of the same rank (so no likelier class was left out).
+    Right means: as many answers as events, and each of the five confidences within TOLERANCE of the reference's for
+    that class, and of the reference's confidence of the same rank (so no likelier class was left out).
     """
     model = ReferenceModel()
     count, wrong, blind_right, worst = 0, 0, 0, 0.0

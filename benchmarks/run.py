@@ -1,8 +1,8 @@
 """All benchmarks in one run on one machine: `python -m benchmarks.run [--quick] [--only NAME]`.
 
-A real Kafka is started in a folder of its own (or KAFKA_BOOTSTRAP_SERVERS is used), the benchmarks run one after the other, and
-what they found is written to benchmarks/results as JSON, as a Markdown table and as a plot. The exit status is 1 when a
-benchmark failed; the others are reported all the same.
+A real Kafka is started in a folder of its own (or KAFKA_BOOTSTRAP_SERVERS is used), the benchmarks run one after the
+other, and what they found is written to benchmarks/results as JSON, as a Markdown table and as a plot. The exit status
+is 1 when a benchmark failed; the others are reported all the same.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Our own worker on topics of its own: topics made from the contract, the worker as users start it, its metrics read over HTTP."""
+"""Our own worker on topics of its own: made from the contract, started as users do, its metrics read over HTTP."""
 
 import socket
 import time

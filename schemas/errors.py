@@ -1,7 +1,7 @@
 """The one error of the contract.
 
-    ContractError(ValueError)
-    └── DecodeError      these bytes are not that message; `.reason` is the code a dead letter carries
+ContractError(ValueError)
+└── DecodeError      these bytes are not that message; `.reason` is the code a dead letter carries
 """
 
 from schemas.letters import Reason

@@ -3,8 +3,8 @@
     python -m schemas.jsonschema            writes schemas/json/<Message>.schema.json
     python -m schemas.jsonschema --check    writes nothing; exits 1 when a file is stale
 
-A schema tells what JSON a message may be: for inputs that includes RFC 3339 text where the time is. MessagePack holds the same
-fields, with bytes as bytes instead of base64.
+A schema tells what JSON a message may be: for inputs that includes RFC 3339 text where the time is. MessagePack holds
+the same fields, with bytes as bytes instead of base64.
 """
 
 import argparse
@@ -55,7 +55,8 @@ def _document(name: str, form: type[msgspec.Struct]) -> bytes:
         schema["$defs"] = dict(sorted(components.items()))
     for part in (schema, *components.values()):
         if "description" in part:
-            part["description"] = cleandoc(part["description"])  # Python 3.13 takes the indent away itself, 3.11 does not
+            # Python 3.13 takes the indent away itself, 3.11 does not.
+            part["description"] = cleandoc(part["description"])
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
 
 

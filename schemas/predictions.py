@@ -1,7 +1,7 @@
 """What we write: predicted attributes and categories of a product, and what a user will want next.
 
 Every prediction names the record it answers (`source`), the time of that event (`as_of`), the model, and an id that is
-the same however often the record is replayed. Confidences are calibrated: of the answers with 0.8, four in five are right.
+the same however often the record is replayed. Confidences are calibrated: of answers with 0.8, four in five are right.
 """
 
 from msgspec import Struct
@@ -30,7 +30,7 @@ class Category(Struct):
 
 
 class Attribute(Struct, omit_defaults=True):
-    """One predicted attribute; `evidence` is the [start, end) of the value in the title, in code points, if it stands there."""
+    """One predicted attribute; `evidence` is its [start, end) in the title, in code points, if it stands there."""
 
     name: str
     value: str
@@ -73,7 +73,7 @@ class ProductCategories(Struct, kw_only=True):
 
 
 class ProductAttributes(Struct, kw_only=True):
-    """Attributes of a product, each its likeliest value. Key: product_id; a null value says that the product is gone."""
+    """Attributes of a product, each its likeliest value. Key: product_id; a null value: the product is gone."""
 
     schema: int = 1
     prediction_id: str

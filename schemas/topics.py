@@ -64,7 +64,7 @@ DEAD_LETTERS = TopicSpec(
     retention_ms=30 * DAY_MS,
 )  # fmt: skip
 PRODUCT_FEATURES = TopicSpec(
-    "product-features", "product_id", ProductFeatures, "changelog of the product table; every worker reads it", "compact"
+    "product-features", "product_id", ProductFeatures, "changelog of the products; every worker reads it", "compact"
 )
 USER_STATE = TopicSpec("user-state", "user_id", None, "changelog of the users' state rows", "compact")
 

@@ -1,4 +1,4 @@
-"""shelfstream's engine on the reference job: its transport, window, state, order of effects and metrics, with the small model.
+"""shelfstream's engine on the reference job: all of it but the shipped models.
 
 BENCH_BROKER=... BENCH_TOPICS=events,answers BENCH_FOLDER=... python -m benchmarks.peers.shelfstream_reference
 """
@@ -17,7 +17,7 @@ from streams.run import run_worker
 
 
 def main() -> int:
-    """Build the worker from the environment and run it until SIGTERM; settings as shipped but for what is named here."""
+    """Build the worker from the environment and run it until SIGTERM; settings as shipped but for those named here."""
     source, target = os.environ["BENCH_TOPICS"].split(",")
     settings = load_settings(
         overrides={

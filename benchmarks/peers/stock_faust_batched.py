@@ -1,10 +1,11 @@
 """Stock Faust with `take`: up to 1,024 events at once, one step of the model for all users that are different.
 
-    BENCH_BROKER=... BENCH_TOPICS=events,answers BENCH_FOLDER=... python -m benchmarks.peers.stock_faust_batched worker --without-web
+    BENCH_BROKER=... BENCH_TOPICS=events,answers BENCH_FOLDER=... \\
+        python -m benchmarks.peers.stock_faust_batched worker --without-web
 
 As good as we could make it within Faust's own interfaces. What had to be worked around:
-- Under `take` there is no current event, and a table cannot be read from its partition or written without one: the private
-  context variable `faust.streams._current_event` is set by hand around every access.
+- Under `take` there is no current event, and a table cannot be read from its partition or written without one: the
+  private context variable `faust.streams._current_event` is set by hand around every access.
 - There is no multi-get and no bulk write: one call of the table for each user.
 - Several events of one user in a batch are stepped in rounds, so that each sees the state after the one before.
 """

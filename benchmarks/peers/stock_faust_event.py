@@ -1,9 +1,10 @@
-"""Stock Faust, one event at a time, written as its documentation teaches: an agent, a table in RocksDB, a topic to send to.
+"""Stock Faust, one event at a time, as its documentation teaches: an agent, a table in RocksDB, a topic.
 
-    BENCH_BROKER=... BENCH_TOPICS=events,answers BENCH_FOLDER=... python -m benchmarks.peers.stock_faust_event worker --without-web
+    BENCH_BROKER=... BENCH_TOPICS=events,answers BENCH_FOLDER=... \\
+        python -m benchmarks.peers.stock_faust_event worker --without-web
 
-Settings are those that made it faster: a table of bytes (no JSON of 128 floats), MessagePack by msgspec, torch on one thread,
-`stream_wait_empty=False`, a deep stream buffer. Nothing private is used.
+Settings are those that made it faster: a table of bytes (no JSON of 128 floats), MessagePack by msgspec, torch on one
+thread, `stream_wait_empty=False`, a deep stream buffer. Nothing private is used.
 """
 
 import faust

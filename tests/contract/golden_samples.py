@@ -1,6 +1,6 @@
 """The samples behind schemas/golden, and the command that adds new ones: `python -m tests.contract.golden_samples`.
 
-It only ever adds. Bytes that were once on somebody's wire stay as they are; a changed type gets new samples in a new folder.
+It only adds. Bytes that were once on somebody's wire stay as they are; a changed type gets new samples.
 """
 
 import hashlib

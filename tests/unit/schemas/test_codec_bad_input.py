@@ -170,7 +170,7 @@ def test_a_null_value_is_no_message():
 
 def test_the_error_names_the_message_and_the_field():
     error = refused_between_neighbours(UserBehaviour, EVENT, to_json(event(type="steal")))
-    assert "UserBehaviour" in str(error) and "$.type" in str(error) and "steal" in str(error)
+    assert [word for word in ("UserBehaviour", "$.type", "steal") if word not in str(error)] == []
 
 
 def test_the_largest_allowed_value_decodes():
@@ -197,12 +197,12 @@ def answered(decoder, values):
     together = decoder.decode_batch(values)
     assert len(together) == len(values)
     for value, one in zip(values, together, strict=True):
-        try:
-            alone = decoder.decode(value)
-        except DecodeError as error:
-            assert isinstance(one, DecodeError) and one.reason == error.reason
+        if isinstance(one, DecodeError):
+            with pytest.raises(DecodeError) as caught:
+                decoder.decode(value)
+            assert caught.value.reason == one.reason
         else:
-            assert msgspec.msgpack.encode(alone) == msgspec.msgpack.encode(one)
+            assert msgspec.msgpack.encode(decoder.decode(value)) == msgspec.msgpack.encode(one)
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda m: m.__name__)
