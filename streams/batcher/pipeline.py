@@ -153,7 +153,7 @@ class Pipeline(Service):
         await asyncio.get_running_loop().run_in_executor(
             self._wiring.disk_thread, self._wiring.write, partition, keys, rows, offset
         )
-        self._ahead.drop(partition, keys, rows)
+        self._ahead.drop(partition, keys)
 
     def _count(self, window: Window, answer: Answer, seconds: float) -> None:
         agent = self._logic.name
