@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import faust
+from aiokafka import AIOKafkaProducer
 from faust.types import TP
 
 from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
@@ -104,7 +105,7 @@ class WorkerBuilder:
     def agent(self, source: TopicSpec, changelog: TopicSpec, rows: RowStore, logic: Logic, device: str) -> None:
         """Register an agent that reads `source`, answers with `logic` and keeps `rows`."""
         wiring = Wiring(
-            outbox=Outbox(lambda: self.app.producer._ensure_producer(), self.clock),  # type: ignore[attr-defined]
+            outbox=Outbox(self._producer, self.clock),
             changelog=self.topic(changelog.name),
             topic=self.topic,
             read=rows.read,
@@ -122,6 +123,10 @@ class WorkerBuilder:
         self.health.agents[logic.name] = pipeline.progress
         metrics.MODEL.labels(logic.name, logic.model_name, logic.model_version, device).set(1)
 
+    def _producer(self) -> AIOKafkaProducer:
+        producer: AIOKafkaProducer = self.app.producer._ensure_producer()  # type: ignore[attr-defined]  # its own client
+        return producer
+
     def _highwater(self, tp: TP) -> int:
         consumer = self.app.consumer
         return consumer.highwater(tp) or 0 if tp in consumer.assignment() else 0
@@ -131,7 +136,7 @@ class WorkerBuilder:
         app = self.app
         self.health.assigned = lambda: bool(app.started and app._consumer is not None and app.consumer.assignment())
         self.health.recovered = lambda: app.tables.actives_ready and not app.rebalancing
-        app.on_partitions_revoked.connect(_drain_on_revoke, weak=False)
+        app.on_partitions_revoked.connect(_drain_on_revoke, weak=False)  # type: ignore[arg-type]  # any coroutine will do
         return Worker(app, self.health, app.pipelines)
 
 
@@ -159,7 +164,7 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
     return builder.build()
 
 
-async def _drain_on_revoke(app: WorkerApp, revoked: Any, **kwargs: Any) -> None:
+async def _drain_on_revoke(app: Any, *args: Any, **kwargs: Any) -> None:
     for pipeline in app.pipelines:
         if not await pipeline.drain(app.conf.broker_session_timeout * 0.5):
             raise Stop(

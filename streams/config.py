@@ -31,9 +31,9 @@ class KafkaSettings(_Group):
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
         "none", description="of outputs and changelogs; every client reads none, zstd costs 8 % of throughput"
     )
-    connect_timeout_s: float = Field(60, gt=0, description="how long to wait for a cluster at start, in seconds")
-    session_timeout_s: float = Field(20, gt=0, description="a silent worker loses its partitions after this, in seconds")
-    commit_interval_s: float = Field(1, gt=0, description="source offsets are committed this often, in seconds")
+    connect_timeout_s: float = Field(60, gt=0, description="how long to wait for a cluster at start, seconds")
+    session_timeout_s: float = Field(20, gt=0, description="a silent worker loses its partitions after this, seconds")
+    commit_interval_s: float = Field(1, gt=0, description="source offsets are committed this often, seconds")
 
 
 class TopicSettings(_Group):
@@ -112,7 +112,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags, then environment, then file, then Kafka's own variable; the first that has a value wins."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file), _KafkaVariable(settings_cls)
+        file_settings = TomlConfigSettingsSource(settings_cls, _config_file)
+        return init_settings, env_settings, file_settings, _KafkaVariable(settings_cls)
 
 
 class _KafkaVariable(PydanticBaseSettingsSource):

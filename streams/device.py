@@ -8,7 +8,7 @@ from streams.errors import ConfigError
 
 
 def choose_device(wanted: Literal["auto", "cpu", "cuda"], threads: int) -> str:
-    """"cuda" or "cpu"; auto takes CUDA where there is one. Sets torch's CPU threads.
+    """ "cuda" or "cpu"; auto takes CUDA where there is one. Sets torch's CPU threads.
 
     Errors: ConfigError if CUDA is demanded and there is none.
     """

@@ -41,7 +41,7 @@ def _run(worker: Worker) -> int:
         service.execute_from_commandline()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # becomes the exit code
         worker.app.failure = worker.app.failure or error
         code = 1
     failure = worker.app.failure

@@ -14,7 +14,7 @@ from streams.logic.answer import Logic
 def connect(
     app: faust.App, source: str, partitions: int, logic: Logic, batch: BatchSettings, wiring: Wiring
 ) -> Pipeline:
-    """Register a Faust agent on `source` whose events go through a pipeline; the pipeline starts and stops with the app."""
+    """Register a Faust agent on `source` whose events go through the pipeline that this returns."""
     pipeline = Pipeline(logic, batch, wiring)
     topic = app.topic(
         source, partitions=partitions, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import ConsumerRecord
@@ -53,10 +54,8 @@ class Inbox:
                     await self._changed.wait()
                 else:
                     left = self._oldest + self._max_wait - asyncio.get_running_loop().time()
-                    try:
+                    with suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), max(left, 0.0005))
-                    except TimeoutError:
-                        pass
             window = self._fill()
             self._changed.notify_all()
         return window

@@ -23,6 +23,7 @@ from streams.metrics import declared as metrics
 from streams.metrics.health import Progress
 from streams.state.ahead import RowsAhead
 from streams.transport.outbox import Outbox, Outgoing
+from streams.transport.runs import run_of
 
 WriteRows = Callable[[int, Sequence[bytes], Sequence[bytes | None], int], None]
 
@@ -61,7 +62,7 @@ class Pipeline(Service):
 
     async def offer(self, event: EventT[Any]) -> None:
         """Take a Faust event whose value is a `RecordRun`; waits while enough is waiting already."""
-        run = event.message.value
+        run = run_of(event.message)
         if self._closing:
             return  # not acked: Kafka brings it again to whoever comes next
         if not self._inbox.waiting:
@@ -78,7 +79,8 @@ class Pipeline(Service):
         until = asyncio.get_running_loop().time() + timeout_s
         while self._at_work or self._under_way:
             if asyncio.get_running_loop().time() > until:
-                self.log.warning("%s: %d windows did not finish within %s s", self._logic.name, len(self._under_way), timeout_s)
+                left = len(self._under_way)
+                self.log.warning("%s: %d windows did not finish within %s s", self._logic.name, left, timeout_s)
                 return False
             await asyncio.sleep(0.005)
         return True
@@ -93,9 +95,7 @@ class Pipeline(Service):
             self._at_work = True
             await self._room.acquire()
             began = time.perf_counter()
-            answer = await asyncio.get_running_loop().run_in_executor(
-                self._wiring.model_thread, self._answer, window
-            )
+            answer = await asyncio.get_running_loop().run_in_executor(self._wiring.model_thread, self._answer, window)
             self._count(window, answer, time.perf_counter() - began)
             self._carry_out(window, answer)
             self._at_work = False
@@ -133,12 +133,12 @@ class Pipeline(Service):
     async def _finish(self, window: Window, waiting: Sequence[Awaitable[None]]) -> None:
         try:
             await asyncio.gather(*waiting)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, going on could lose or double something
             await self.crash(error)
             return
         finally:
             self._room.release()
-            self._under_way.discard(asyncio.current_task())  # type: ignore[arg-type]
+            self._under_way.discard(asyncio.current_task())
         self.progress.done()
         for tp, records in window.records.items():
             left = max(0, self._wiring.highwater(tp) - records[-1].offset - 1)
@@ -147,9 +147,7 @@ class Pipeline(Service):
         metrics.END_TO_END_SECONDS.labels(self._logic.name).observe(max(0, self._wiring.clock() - oldest) / 1000)
         await self._inbox.idle()
 
-    async def _store(
-        self, partition: int, keys: Sequence[bytes], rows: Sequence[bytes | None], offset: int
-    ) -> None:
+    async def _store(self, partition: int, keys: Sequence[bytes], rows: Sequence[bytes | None], offset: int) -> None:
         await asyncio.get_running_loop().run_in_executor(
             self._wiring.disk_thread, self._wiring.write, partition, keys, rows, offset
         )

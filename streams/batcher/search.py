@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 def answer_or_set_aside(logic: Logic, window: Window, read: ReadRows, now_ms: int) -> Answer:
     """The logic's answer; a record that makes it fail becomes a dead letter and the others are answered.
 
-    Errors: StreamError and MemoryError pass through (they are about us, not about a record), and so does the model's own
-    error if every record of the window fails: then it is the model that is broken.
+    Errors: StreamError and MemoryError pass through (they are about us, not about a record), and so does the model's
+    own error if every record of the window fails: then it is the model that is broken.
     """
     try:
         return logic.answer(window, read)
@@ -35,9 +35,10 @@ def _halve(logic: Logic, window: Window, read: ReadRows, now_ms: int) -> Answer:
 
     def read_through(partition: int, keys: list[bytes], /) -> list[bytes | None]:
         # the second half must see the rows that the first half decided
-        decided = {
-            key: row for tp, part in answer.partitions.items() if tp.partition == partition for key, row in part.rows.items()
-        }
+        decided: dict[bytes, bytes | None] = {}
+        for tp, part in answer.partitions.items():
+            if tp.partition == partition:
+                decided.update(part.rows)
         stored = read(partition, keys)
         return [decided.get(key, row) for key, row in zip(keys, stored, strict=True)]
 
@@ -46,7 +47,7 @@ def _halve(logic: Logic, window: Window, read: ReadRows, now_ms: int) -> Answer:
             answer.merge(logic.answer(half, read_through))
         except (StreamError, MemoryError):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # a model may raise anything; the record becomes a dead letter
             answer.merge(_halve(logic, half, read_through, now_ms) if half.size > 1 else _alone(half, error, now_ms))
     return answer
 

@@ -27,6 +27,6 @@ class LetterLimit:
             self._total += letters
         if self._total > self._max:
             raise TooManyLetters(
-                f"{self._total:,} dead letters within a minute, letters.max_per_minute is {self._max:,}. The last: {example}. "
-                "Nothing of this window was committed; mend the producer or the model, or raise the limit"
+                f"{self._total:,} dead letters within a minute, letters.max_per_minute is {self._max:,}; the last: "
+                f"{example}. Nothing of this window was committed; mend the producer or the model, or raise the limit"
             )

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 import numpy as np
 from faust.types import TP
-from models.predict import BehaviourBatch, BehaviourPredictor, EventColumns
 
+from models.predict import BehaviourBatch, BehaviourPredictor, EventColumns
 from schemas.codec import encode
 from schemas.events import EVENT_TYPES, UserBehaviour
 from schemas.predictions import (
@@ -137,7 +137,7 @@ class BehaviourLogic:
     def _rows(self, stored: Sequence[bytes | None]) -> np.ndarray:
         """State rows as an array; blank for new users, rebuilt by the model where another model wrote them."""
         dtype = self._model.row_dtype
-        rows = self._model.blank(len(stored))
+        rows: np.ndarray = self._model.blank(len(stored))
         same = [i for i, row in enumerate(stored) if row and len(row) == dtype.itemsize]
         if same:
             rows[same] = np.frombuffer(b"".join(stored[i] for i in same), dtype)  # type: ignore[misc]

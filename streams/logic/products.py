@@ -9,8 +9,9 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from models.predict import ProductBatch, ProductColumns, ProductPredictor
+import numpy as np
 
+from models.predict import ProductBatch, ProductColumns, ProductPredictor
 from schemas.codec import encode
 from schemas.events import ProductUpsert
 from schemas.predictions import (
@@ -113,12 +114,12 @@ class ProductLogic:
     def _read_batch(self, batch: ProductBatch, i: int, title: str) -> tuple[list[Category], list[Attribute]]:
         categories = [
             Category(list(self._model.categories[label]), round(confidence, 6))
-            for label, confidence in zip(batch.category_ids[i].tolist(), batch.category_confidence[i].tolist(), strict=True)
+            for label, confidence in _pairs(batch.category_ids[i], batch.category_confidence[i])
             if label >= 0
         ]
         folded = title.lower()
         attributes = []
-        for label, confidence in zip(batch.attribute_ids[i].tolist(), batch.attribute_confidence[i].tolist(), strict=True):
+        for label, confidence in _pairs(batch.attribute_ids[i], batch.attribute_confidence[i]):
             if label >= 0:
                 name, value = self._model.attributes[label]
                 attributes.append(Attribute(name, value, round(confidence, 6), _evidence(folded, title, value)))
@@ -160,6 +161,10 @@ def _make_features(content: bytes, categories: list[Category], attributes: list[
         categories=encode(categories),
         attributes=encode(attributes),
     )
+
+
+def _pairs(labels: np.ndarray, confidences: np.ndarray) -> zip[tuple[int, float]]:
+    return zip(labels.tolist(), confidences.tolist(), strict=True)
 
 
 def _evidence(folded: str, title: str, value: str) -> tuple[int, int] | None:

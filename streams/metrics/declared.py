@@ -21,7 +21,10 @@ WINDOW_ROWS = Histogram(
     buckets=_ROWS,
 )  # fmt: skip
 INFERENCE_SECONDS = Histogram(
-    "shelfstream_inference_seconds", "One window: decode, read state, run the model, encode.", ["agent"], buckets=_SECONDS
+    "shelfstream_inference_seconds",
+    "One window: decode, read state, run the model, encode.",
+    ["agent"],
+    buckets=_SECONDS,
 )
 END_TO_END_SECONDS = Histogram(
     "shelfstream_end_to_end_seconds",
@@ -32,7 +35,7 @@ END_TO_END_SECONDS = Histogram(
 STATE_READS = Counter("shelfstream_state_reads_total", "State rows looked up.", ["agent"])
 STATE_WRITES = Counter("shelfstream_state_writes_total", "State rows written.", ["agent"])
 RECOVERED_ROWS = Counter("shelfstream_recovered_rows_total", "Rows applied from a changelog.", ["table"])
-LAG = Gauge("shelfstream_lag_records", "Records that Kafka has and this worker has not answered.", ["topic", "partition"])
+LAG = Gauge("shelfstream_lag_records", "Records in Kafka that are not answered yet.", ["topic", "partition"])
 MODEL = Gauge("shelfstream_model_info", "1 for the model in use.", ["agent", "name", "version", "device"])
 READY = Gauge("shelfstream_ready", "1 while assigned, recovered and not stalled.")
 

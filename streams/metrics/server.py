@@ -33,7 +33,7 @@ class WebServer:
         try:
             self._server = make_server(host, port, self._answer, server_class=_Server, handler_class=_Quiet)
         except OSError as error:
-            raise ConfigError(f"web.port = {port} on {host}: {error.strerror}; choose another or 0 for a free one") from error
+            raise ConfigError(f"web.port = {port} on {host}: {error.strerror}; another or 0 may be free") from error
         self.port = int(self._server.server_port)
         self._thread = threading.Thread(target=self._server.serve_forever, name="web", daemon=True)
 

@@ -63,5 +63,3 @@ def stringify(fields: dict[str, Any], *names: str) -> None:
     for name in names:
         if isinstance(fields.get(name), int):
             fields[name] = str(fields[name])
-
-

@@ -23,8 +23,8 @@ def predict_products(
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     """One dictionary per line: product_id, categories, attributes, model; or product_id, error, reason.
 
-    `product_id` may be missing (the line's number from 0 stands in) and so may `updated_at` (now). `features`, if given,
-    is filled with what the behaviour side reads.
+    `product_id` may be missing (the line's number from 0 stands in) and so may `updated_at` (now). `features`, if
+    given, is filled with what the behaviour side reads.
     """
 
     def complete(fields: dict[str, Any], number: int) -> None:

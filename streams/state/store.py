@@ -1,4 +1,4 @@
-"""The store of one table: a RocksDB per partition (or one for all, if the table is global), read and written in bulk."""
+"""The store of one table: a RocksDB per partition (one for all, if the table is global), read and written in bulk."""
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +11,7 @@ from rocksdict import Rdict, WriteBatch
 
 from streams.errors import ConfigError, StateDamaged
 from streams.state.options import Rocks, unlogged
-from streams.transport.runs import RecordRun
+from streams.transport.runs import RecordRun, run_of
 
 OFFSET_KEY = b"\x00shelfstream.changelog-offset"  # starts with NUL, so no UTF-8 id of a producer comes to it by chance
 FLUSH_BYTES = 8 * 1024 * 1024  # of recovery in one WriteBatch: bounds its memory
@@ -20,7 +20,9 @@ FLUSH_BYTES = 8 * 1024 * 1024  # of recovery in one WriteBatch: bounds its memor
 class RowStore(Store[bytes, bytes]):
     """Rows of bytes by key, with the changelog offset they reach up to, in the same atomic write."""
 
-    def __init__(self, rocks: Rocks, folder: Path, *args: Any, on_recovered: Callable[[int], None], **kwargs: Any) -> None:
+    def __init__(
+        self, rocks: Rocks, folder: Path, *args: Any, on_recovered: Callable[[int], None], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._rocks = rocks
         self._folder = folder
@@ -33,7 +35,8 @@ class RowStore(Store[bytes, bytes]):
 
     def read(self, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
         """One multi-get: the stored row of each key, None where there is none. Any thread."""
-        return self._database(partition).get(list(keys)) if keys else []
+        rows: list[bytes | None] = self._database(partition).get(list(keys)) if keys else []  # type: ignore[assignment]
+        return rows
 
     def write(self, partition: int, keys: Iterable[bytes], rows: Iterable[bytes | None], offset: int) -> None:
         """Rows (None deletes) and the changelog offset of the last of them, in one WriteBatch. Any thread.
@@ -71,7 +74,7 @@ class RowStore(Store[bytes, bytes]):
     ) -> None:
         """Runs of the changelog, each in few WriteBatches with their offset. A worker's own writes are left out."""
         for event in batch:
-            run: RecordRun = event.message.value
+            run = run_of(event.message)
             if run.tp.partition in self._active and not self.app.in_recovery:
                 continue  # echoed by Kafka after we wrote it; applying it could put an older row over a newer one
             self._apply_run(run)
@@ -101,7 +104,7 @@ class RowStore(Store[bytes, bytes]):
 
     def restore_backup(self, tp: TP | int, latest: bool = True, backup_id: int = 0) -> None:
         """Refused: remove the state folder and the worker rebuilds it. Errors: ConfigError."""
-        raise ConfigError(f"{self.table_name} has no local backup; remove {self._folder} to rebuild it from the changelog")
+        raise ConfigError(f"{self.table_name} has no local backup; remove {self._folder} to rebuild it")
 
     def reset_state(self) -> None:
         """Remove the local copy; the changelog keeps the rows."""
@@ -130,7 +133,8 @@ class RowStore(Store[bytes, bytes]):
         try:
             self._database(partition).write(batch, self._unlogged)
         except Exception as error:  # rocksdict raises plain Exception
-            raise StateDamaged(f"{self.table_name}[{partition}] in {self._folder} cannot be written: {error}") from error
+            where = f"{self.table_name}[{partition}] in {self._folder}"
+            raise StateDamaged(f"{where} cannot be written: {error}") from error
 
     def _offset_key(self, partition: int) -> bytes:
         return b"%b-%d" % (OFFSET_KEY, partition)

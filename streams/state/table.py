@@ -1,4 +1,4 @@
-"""Faust tables whose rows are bytes in a `RowStore`: Faust assigns and recovers them, the engine reads and writes them."""
+"""Faust tables whose rows are bytes in a `RowStore`: Faust assigns and recovers them, the engine reads and writes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +12,10 @@ from streams.state.options import Rocks
 from streams.state.store import RowStore
 
 
-class _RowTable(Table):
-    def __init__(self, *args: Any, rocks: Rocks, folder: Path, on_recovered: Callable[[int], None], **kwargs: Any) -> None:
+class _RowTable(Table[bytes, bytes]):
+    def __init__(
+        self, *args: Any, rocks: Rocks, folder: Path, on_recovered: Callable[[int], None], **kwargs: Any
+    ) -> None:
         super().__init__(*args, key_type=bytes, value_type=bytes, **kwargs)
         self._rocks = rocks
         self._folder = folder
@@ -27,8 +29,8 @@ class _RowTable(Table):
     @property
     def rows(self) -> RowStore:
         """The store, for the engine."""
-        store: RowStore = self.data
-        return store
+        assert isinstance(self.data, RowStore)
+        return self.data
 
 
 class RowTable(_RowTable):

@@ -36,7 +36,7 @@ def wait_for_cluster(bootstrap_servers: str, timeout_s: float) -> KafkaAdminClie
 
 
 def check_partitions(admin: KafkaAdminClient, wanted: Mapping[str, int]) -> None:
-    """Every topic must exist with exactly that many partitions: outputs and changelogs go to the partition of their source.
+    """Every topic must exist with exactly that many partitions: outputs go to the partition of their source.
 
     Errors: ClusterError, with every topic that is missing or differs.
     """
@@ -48,8 +48,8 @@ def check_partitions(admin: KafkaAdminClient, wanted: Mapping[str, int]) -> None
     if wrong:
         counts = sorted(set(wanted.values()))
         raise ClusterError(
-            f"{'; '.join(wrong)} partitions, {counts[0]} expected (topics.partitions). All topics of one worker need the "
-            "same number: set topics.partitions to it, or make the topics anew"
+            f"{'; '.join(wrong)} partitions, {counts[0]} expected (topics.partitions). All topics of one worker need "
+            "the same number: set topics.partitions to it, or make the topics anew"
         )
 
 

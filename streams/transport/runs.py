@@ -1,4 +1,4 @@
-"""A transport for Faust that delivers whole fetched runs: one Faust message per partition and fetch, not one per record.
+"""A transport for Faust that delivers whole fetched runs: one message per partition and fetch, not one per record.
 
 Assignment, rebalance, recovery and commit stay Faust's. Only two things differ: a message's value is a `RecordRun`, its
 offset that of the run's last record; and the committed offset is kept here, because Faust derives it from single
@@ -53,9 +53,9 @@ class RunConsumer(driver.Consumer):
             offset=last.offset,
             timestamp=last.timestamp / 1000.0,
             timestamp_type=last.timestamp_type,
-            headers=(),
+            headers=None,
             key=None,
-            value=RecordRun(tp, run),
+            value=RecordRun(tp, run),  # type: ignore[arg-type]  # Faust passes values through untouched
             checksum=None,
             serialized_key_size=0,
             serialized_value_size=0,
@@ -64,7 +64,7 @@ class RunConsumer(driver.Consumer):
         )
 
     def _new_offset(self, tp: TP) -> int | None:
-        # The pipeline acks the runs of a partition in order and only after their effects, so the highest is the frontier.
+        # The pipeline acks a partition's runs in order and after their effects, so the highest is the frontier.
         acked = self._acked[tp]
         if not acked:
             return None
@@ -89,3 +89,9 @@ class RunTransport(driver.Transport):
 
     Consumer: ClassVar[type] = RunConsumer
     Producer: ClassVar[type] = RunProducer
+
+
+def run_of(message: Message) -> RecordRun:
+    """The run that a message of this transport carries."""
+    run: RecordRun = message.value  # type: ignore[assignment]  # see RunConsumer
+    return run
