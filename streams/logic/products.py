@@ -4,7 +4,7 @@ A product whose content the same model has seen before is answered from its feat
 offset is not past the one in the features was answered before a restart, and is skipped.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -163,7 +163,7 @@ def _make_features(content: bytes, categories: list[Category], attributes: list[
     )
 
 
-def _pairs(labels: np.ndarray, confidences: np.ndarray) -> zip[tuple[int, float]]:
+def _pairs(labels: np.ndarray, confidences: np.ndarray) -> Iterator[tuple[int, float]]:
     return zip(labels.tolist(), confidences.tolist(), strict=True)
 
 
