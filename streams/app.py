@@ -1,5 +1,6 @@
 """The worker, put together once from its settings: models, tables, pipelines, agents, health."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -51,8 +52,7 @@ class WorkerApp(faust.App):
         """Finish what is under way, so that its offsets are committed with the rest."""
         if self.failure is None:
             self.flow_control.suspend()
-            for pipeline in self.pipelines:
-                await pipeline.drain(DRAIN_SECONDS, closing=True)
+            await asyncio.gather(*(pipeline.drain(DRAIN_SECONDS, closing=True) for pipeline in self.pipelines))
         await super().on_stop()
 
     async def crash(self, reason: BaseException) -> None:
