@@ -1,14 +1,17 @@
 """The door between models and streams: load a predictor, give it columns, get arrays back."""
 
+from models.behaviour import BehaviourPredictor, load_behaviour
 from models.columns import BehaviourBatch, EventColumns, ModelInfo, ProductBatch, ProductColumns
 from models.text.predictor import ProductPredictor, load_products
 
 __all__ = [
     "BehaviourBatch",
+    "BehaviourPredictor",
     "EventColumns",
     "ModelInfo",
     "ProductBatch",
     "ProductColumns",
     "ProductPredictor",
+    "load_behaviour",
     "load_products",
 ]

@@ -1,0 +1,20 @@
+"""Behaviour: an LSTM over what users buy, with a memory of their habits; state rows in, answers and rows out."""
+
+from models.behaviour.artifact import KIND, load_behaviour, save_behaviour, with_metrics
+from models.behaviour.network import BehaviourNetwork, Sizes
+from models.behaviour.predictor import BehaviourPredictor
+from models.behaviour.row import PREFIX, PREFIX_BYTES
+from models.behaviour.shelf import Shelf
+
+__all__ = [
+    "KIND",
+    "PREFIX",
+    "PREFIX_BYTES",
+    "BehaviourNetwork",
+    "BehaviourPredictor",
+    "Shelf",
+    "Sizes",
+    "load_behaviour",
+    "save_behaviour",
+    "with_metrics",
+]

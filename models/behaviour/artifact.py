@@ -1,0 +1,87 @@
+"""A trained behaviour model as an artifact: network, category names and shelf, there and back.
+
+weights.safetensors   net.* the network, shelf.* products and how they sell
+products.json         product ids in the order of shelf.category
+manifest.json         inputs.sizes the network's Sizes, inputs.shelf its two settings, labels.categories
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from models.behaviour.network import BehaviourNetwork, Sizes
+from models.behaviour.predictor import BehaviourPredictor
+from models.behaviour.shelf import Shelf
+from models.columns import ModelInfo
+from models.errors import ArtifactError
+from models.registry import Manifest, content_version, load, save, shipped
+
+KIND = "behaviour"
+NAME = "behaviour-lstm"
+
+
+def save_behaviour(
+    path: Path,
+    network: BehaviourNetwork,
+    categories: tuple[str, ...],
+    products: tuple[str, ...],
+    shelf: Shelf,
+    *,
+    metrics: dict[str, Any],
+    training: dict[str, Any],
+) -> Manifest:
+    """Write a trained model; its version is derived from its weights."""
+    tensors = {f"net.{name}": value.detach().cpu().numpy() for name, value in network.state_dict().items()}
+    for name in ("category", "share", "place", "best", "best_share"):
+        tensors[f"shelf.{name}"] = getattr(shelf, name)
+    manifest = Manifest(
+        name=NAME,
+        version=content_version(tensors, "1"),
+        kind=KIND,
+        inputs={"sizes": network.sizes.as_dict(), "shelf": {"trust": shelf.trust, "fade": shelf.fade}},
+        labels={"categories": list(categories)},
+        metrics=metrics,
+        training=training,
+    )
+    return save(path, manifest, tensors, {"products": list(products)})
+
+
+def with_metrics(path: Path, metrics: dict[str, Any]) -> Manifest:
+    """The artifact again with these figures in its manifest; weights and version stay."""
+    artifact = load(path, KIND)
+    return save(path, msgspec.structs.replace(artifact.manifest, metrics=metrics), artifact.tensors, artifact.tables)
+
+
+def load_behaviour(path: Path | None = None, device: str = "cpu") -> BehaviourPredictor:
+    """The predictor of an artifact folder; None is the one shipped in the package.
+
+    Errors: ArtifactError when a file is missing or altered, or its tables and weights do not fit together.
+    """
+    artifact = load(path or shipped(KIND), KIND)
+    manifest = artifact.manifest
+    try:
+        network = BehaviourNetwork(Sizes(**manifest.inputs["sizes"]))
+        network.load_state_dict(
+            {n.removeprefix("net."): torch.from_numpy(t) for n, t in artifact.tensors.items() if n.startswith("net.")}
+        )
+        shelf = Shelf(
+            **{n.removeprefix("shelf."): t for n, t in artifact.tensors.items() if n.startswith("shelf.")},
+            trust=float(manifest.inputs["shelf"]["trust"]),
+            fade=float(manifest.inputs["shelf"]["fade"]),
+        )
+        categories, products = tuple(manifest.labels["categories"]), tuple(artifact.tables["products"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ArtifactError(
+            f"{artifact.path} holds {manifest.name} {manifest.version}, whose weights do not fit this code: {error}; "
+            "train it again with `shelfstream train behaviour`"
+        ) from error
+    if len(categories) != network.sizes.categories or len(products) != len(shelf.category):
+        raise ArtifactError(
+            f"{artifact.path} names {len(categories)} categories and {len(products)} products, its weights know "
+            f"{network.sizes.categories} and {len(shelf.category)}; train it again with `shelfstream train behaviour`"
+        )
+    return BehaviourPredictor(ModelInfo(manifest.name, manifest.version), categories, products, network, shelf, device)

@@ -1,0 +1,154 @@
+"""The behaviour network: what comes next in a basket, and whether another basket comes within a week.
+
+    tokens ──► embedding ─┐
+    gap, hour, place ─────┴► LSTM ──► h ─┬──────────────► out ──► logit of each category ┐
+    running basket ──► sum of embeddings ┤                                               + ─► softmax
+    habits ──► profile (sum, by weight) ─┤ (and a residual layer over all three)         │
+                                         └─► gates ─┐                                    │
+    habit features of a category ──► hidden (16) ───┴─► dot product ─────────────────────┘
+
+The last line is the copy term: a category that the user buys gets a logit from how much, how regularly and how long ago
+it was bought, mixed by gates that the LSTM's state sets, so that "what is due" and "what goes with this basket" are
+weighed anew at each event. Besides the categories there is one more outcome, "again": the next event (of a next basket)
+is of a category of the running basket. It is never offered, and keeps the shares of the others honest.
+
+Sources: Hochreiter and Schmidhuber 1997 (LSTM); Gu et al. 2016, arXiv:1603.06393 (copying); Ren et al. 2019,
+RepeatNet, arXiv:1812.02646 (repeat or explore, chosen by the state). Temperatures: Guo et al. 2017, arXiv:1706.04599.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence
+
+from models.behaviour.habits import HALF_DAYS
+from models.behaviour.tokens import NUMERIC
+
+FEATURES = 7  # of a habit, see `_habit_features`
+RHYTHM = 4  # of a user, see `week_logit`
+MASKED = -1e4  # logit of a category that is not offered: exp() of it is 0 even at a temperature of 5
+MEMORY_DAYS = HALF_DAYS / 0.6931  # what is halved every 180 days remembers 260 days
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Everything that sets the shape of the network and of the row."""
+
+    categories: int
+    hidden: int = 64
+    embedding: int = 48
+    basket: int = 32
+    profile: int = 32
+    deep: int = 128
+    mixer: int = 16
+    habits: int = 112
+
+    def as_dict(self) -> dict[str, int]:
+        """For the manifest."""
+        return asdict(self)
+
+
+class Memory(NamedTuple):
+    """What the row knows right after each of m events."""
+
+    weight: Tensor  # (m, categories) float32 habits as stored, 0 = none
+    age: Tensor  # (m, categories) float32 hours since the last purchase
+    basket: Tensor  # (m, categories) bool: in the running basket
+    visits: Tensor  # (m,) float32 baskets, fading
+    span: Tensor  # (m,) float32 days since the first purchase
+    rhythm: Tensor  # (m,) float32 mean days between baskets, 0 = unknown
+
+
+class BehaviourNetwork(nn.Module):
+    """Sizes -> the network. Constructing draws random weights; `load_state_dict` brings trained ones."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        joint = sizes.hidden + sizes.basket + sizes.profile
+        self.embedding = nn.Embedding(sizes.categories, sizes.embedding)
+        self.lstm = nn.LSTM(sizes.embedding + NUMERIC, sizes.hidden)
+        self.basket = nn.Parameter(torch.randn(sizes.categories, sizes.basket) * 0.1)
+        self.profile = nn.Parameter(torch.randn(sizes.categories, sizes.profile) * 0.1)
+        self.deep = nn.Sequential(nn.Linear(joint, sizes.deep), nn.ReLU(), nn.Linear(sizes.deep, joint))
+        self.out = nn.Linear(joint, sizes.categories + 1)
+        self.mix = nn.Linear(FEATURES, sizes.mixer)
+        self.mix_category = nn.Parameter(torch.zeros(sizes.categories, sizes.mixer))
+        self.gates = nn.Linear(joint, sizes.mixer)
+        self.week = nn.Sequential(nn.Linear(sizes.hidden + RHYTHM, 24), nn.ReLU(), nn.Linear(24, 1))
+        self.drop = nn.Dropout(0.05)
+        self.register_buffer("temperature", torch.ones(1))
+        self.register_buffer("week_scale", torch.tensor([1.0, 0.0]))  # slope and intercept on the logit
+        nn.init.normal_(self.out.weight, std=0.02)
+        nn.init.zeros_(self.gates.weight)
+        nn.init.normal_(self.gates.bias, std=0.1)
+
+    def encode(
+        self, category: Tensor, numeric: Tensor, widths: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Run tokens through the LSTM.
+
+        Shapes: (t,) and (t, 7) in the order of a schedule, (steps,) widths, state (1, r, hidden) twice by rank ->
+        (t, hidden) after each token, and the state after all.
+        """
+        inputs = torch.cat([self.embedding(category), numeric], dim=1)  # (t, embedding + 7)
+        packed, state = self.lstm(PackedSequence(inputs, widths), state)
+        return packed.data, state
+
+    def logits(self, h: Tensor, memory: Memory) -> Tensor:
+        """(m, hidden), memory -> (m, categories + 1): the categories and, last, "again"."""
+        fade = torch.exp2(memory.age * (-1 / (24 * HALF_DAYS)))
+        log_weight = torch.log1p(memory.weight * fade)  # (m, categories)
+        known = memory.weight > 0
+        scale = torch.rsqrt(1 + known.sum(dim=1, keepdim=True))
+        joint = torch.cat(
+            [self.drop(h), self.drop(memory.basket.float() @ self.basket), (log_weight @ self.profile) * scale], dim=1
+        )
+        joint = joint + self.deep(joint)  # (m, joint)
+        logits: Tensor = self.out(joint)  # (m, categories + 1)
+        row, column = torch.nonzero(known, as_tuple=True)  # only habits have a copy term
+        features = self._habit_features(memory, log_weight, row, column)  # (p, 7)
+        mixed = F.relu_(self.mix(features).add_(F.embedding(column, self.mix_category)))  # (p, mixer)
+        copied = (mixed * F.embedding(row, self.gates(joint))).sum(dim=1)  # (p,)
+        cell = row * (self.sizes.categories + 1) + column
+        logits = logits.reshape(-1).index_add(0, cell, copied).reshape(logits.shape)
+        never = F.pad(memory.basket, (0, 1))
+        return logits.masked_fill(never, MASKED)
+
+    def _habit_features(self, memory: Memory, log_weight: Tensor, row: Tensor, column: Tensor) -> Tensor:
+        """(p,) places of p habits -> (p, 7): amount, amount per basket, and four views of the time since.
+
+        The last two compare the time since the last purchase with the user's usual gap for that category.
+        """
+        cell = row * self.sizes.categories + column
+        amount, age = log_weight.reshape(-1).index_select(0, cell), memory.age.reshape(-1).index_select(0, cell)
+        days = torch.log1p(age / 24)
+        usual = memory.span / (1 + memory.span / MEMORY_DAYS) + 1  # days the weights stand for
+        due = torch.log1p(age / 24 * torch.expm1(amount) / usual.index_select(0, row))
+        per_basket = amount - torch.log1p(memory.visits).index_select(0, row)
+        today = (age < 1).float()
+        return torch.stack([amount, per_basket, days, 0.3 * torch.log1p(age), today, due, due * due], dim=1)
+
+    def week_logit(self, h: Tensor, memory: Memory) -> Tensor:
+        """(m, hidden), memory -> (m,) logit of another purchase basket within 7 days of the event."""
+        rhythm = torch.stack(
+            [
+                torch.log1p(memory.visits),
+                torch.log1p(memory.span) / 3,
+                torch.log1p(memory.rhythm),
+                torch.log1p(memory.visits) - torch.log1p(memory.span / (1 + memory.span / MEMORY_DAYS)),
+            ],
+            dim=1,
+        )
+        logit: Tensor = self.week(torch.cat([h, rhythm], dim=1)).squeeze(1)  # (m,)
+        return logit
+
+    def calibrated_week(self, h: Tensor, memory: Memory) -> Tensor:
+        """(m,) probabilities."""
+        slope, intercept = self.get_buffer("week_scale").unbind()
+        return torch.sigmoid(self.week_logit(h, memory) * slope + intercept)
