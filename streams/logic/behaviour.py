@@ -5,7 +5,7 @@ go through the model in one call; an event whose offset is not past the one in t
 and is skipped. A null value erases the user.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -83,14 +83,22 @@ class BehaviourLogic:
         answer = Answer()
         decoded = self._decoder.decode(window, answer)
         users = self._read_users(decoded, read)
-        fresh, slots = self._fresh(decoded, users, answer)
+        new, slots = self._new(decoded, users, answer)
+        fresh = [item for item in new if item.event is not None]
+        for tp, key in users.erased:
+            answer.partitions[tp].rows[key] = None  # unless the user comes back after it
+        predictions: Iterator[bytes] = iter(())
         if fresh:
             rows = self._rows(users.rows)
             batch = self._model.run(rows, slots, self._columns(fresh), top=self._top)
-            self._write_rows(batch.rows, fresh, slots, answer)
-            self._write_outputs(batch, fresh, answer)
-        for tp, key in users.erased:
-            answer.partitions[tp].rows.setdefault(key, None)  # unless the user came back after being erased
+            self._write_rows(batch.rows, fresh, slots, users, answer)
+            predictions = self._predictions(batch, fresh)
+        for item in new:
+            value = None if item.event is None else next(predictions)
+            answer.partitions[item.tp].outputs[USER_PREDICTIONS.name].add(item.key, value)
+        answer.types.update(item.event.type for item in new if item.event is not None)
+        answer.results["predicted"] += len(fresh)
+        answer.results["deleted"] += len(new) - len(fresh)
         return answer
 
     # -- state -------------------------------------------------------------------------------------------------------
@@ -110,29 +118,29 @@ class BehaviourLogic:
                 users.rows.append(row)
         return users
 
-    def _fresh(
-        self, decoded: Sequence[Decoded[UserBehaviour]], users: _Users, answer: Answer
+    @staticmethod
+    def _new(
+        decoded: Sequence[Decoded[UserBehaviour]], users: _Users, answer: Answer
     ) -> tuple[list[Decoded[UserBehaviour]], np.ndarray]:
-        """The events that are not yet counted in their user's row, and the slot of each; erasures on the way."""
+        """What is not yet counted in the rows, erasures too, in order; and the slot of each event among it."""
         counted = [int.from_bytes(row[8:16], "little", signed=True) if row else -1 for row in users.rows]
-        fresh: list[Decoded[UserBehaviour]] = []
+        new: list[Decoded[UserBehaviour]] = []
         slots: list[int] = []
         for item in decoded:
             place = (item.tp, item.key)
             slot = users.slots[place]
             if item.record.offset <= counted[slot]:
                 answer.results["redelivered"] += 1
-            elif item.event is None:
+                continue
+            new.append(item)
+            if item.event is None:
                 users.erased[place] = None
                 users.slots[place] = len(users.rows)
                 users.rows.append(None)
                 counted.append(-1)
-                answer.partitions[item.tp].outputs[USER_PREDICTIONS.name].add(item.key, None)
-                answer.results["deleted"] += 1
             else:
-                fresh.append(item)
                 slots.append(slot)
-        return fresh, np.array(slots, np.int32)
+        return new, np.array(slots, np.int32)
 
     def _rows(self, stored: Sequence[bytes | None]) -> np.ndarray:
         """State rows as an array; blank for new users, rebuilt by the model where another model wrote them."""
@@ -144,22 +152,30 @@ class BehaviourLogic:
         foreign = [i for i in same if rows["model"][i] != self._model_key]
         if foreign:
             rows[foreign] = self._model.rewarm(rows[foreign])
-        for i in (i for i, row in enumerate(stored) if row and len(row) != dtype.itemsize):
-            rows[i : i + 1] = self._model.rewarm(np.frombuffer(stored[i], np.uint8)[None])  # type: ignore[arg-type]
+        prefix = self._model.prefix_dtype
+        other = [i for i, row in enumerate(stored) if row and prefix.itemsize <= len(row) != dtype.itemsize]
+        if other:  # another layout, of which every version can read the beginning
+            heads = b"".join(stored[i][: prefix.itemsize] for i in other)  # type: ignore[index]
+            rows[other] = self._model.rewarm(np.frombuffer(heads, prefix))
         return rows
 
     def _write_rows(
-        self, rows: np.ndarray, fresh: Sequence[Decoded[UserBehaviour]], slots: np.ndarray, answer: Answer
+        self,
+        rows: np.ndarray,
+        fresh: Sequence[Decoded[UserBehaviour]],
+        slots: np.ndarray,
+        users: _Users,
+        answer: Answer,
     ) -> None:
-        last = dict(zip(slots.tolist(), fresh, strict=True))  # the user's last event of the window
+        last = dict(zip(slots.tolist(), fresh, strict=True))  # the last event of each slot
         touched = list(last)
         rows["format"] = ROW_FORMAT
         rows["model"] = self._model_key
         rows["offset"][touched] = [item.record.offset for item in last.values()]
         raw, size = rows.tobytes(), rows.dtype.itemsize
-        for slot in sorted(touched):  # a later slot of the same user, after an erasure, wins
-            item = last[slot]
-            answer.partitions[item.tp].rows[item.key] = raw[slot * size : (slot + 1) * size]
+        for slot, item in last.items():
+            if users.slots[item.tp, item.key] == slot:  # else the user was erased after it
+                answer.partitions[item.tp].rows[item.key] = raw[slot * size : (slot + 1) * size]
 
     # -- model -------------------------------------------------------------------------------------------------------
 
@@ -196,7 +212,7 @@ class BehaviourLogic:
 
     # -- outputs -----------------------------------------------------------------------------------------------------
 
-    def _write_outputs(self, batch: BehaviourBatch, fresh: Sequence[Decoded[UserBehaviour]], answer: Answer) -> None:
+    def _predictions(self, batch: BehaviourBatch, fresh: Sequence[Decoded[UserBehaviour]]) -> Iterator[bytes]:
         categories = _pairs(batch.category_ids, batch.category_confidence)
         products = _pairs(batch.product_ids, batch.product_confidence)
         attributes = _pairs(batch.attribute_keys, batch.attribute_share)
@@ -217,9 +233,7 @@ class BehaviourLogic:
                 preferred_attributes=[PreferredAttribute(*known[key], p) for key, p in attributes[i] if key in known],
                 purchase_probability=chances[i],
             )
-            answer.partitions[item.tp].outputs[USER_PREDICTIONS.name].add(item.key, encode(prediction))
-            answer.types[event.type] += 1
-        answer.results["predicted"] += len(fresh)
+            yield encode(prediction)
 
 
 @lru_cache(65536)
