@@ -181,7 +181,8 @@ def _explain(error: ValidationError, path: Path | None) -> str:
         name = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             group = name.rpartition(".")[0]
-            known = [key for key in setting_names() if key.rpartition(".")[0] == group] or list(setting_names())
+            known = [key for key in setting_names() if key.rpartition(".")[0] == group] if group else []
+            known = known or list(Settings.model_fields)
             lines.append(f"unknown setting {name}; there are {', '.join(known)}")
         else:
             lines.append(f"{name} = {problem['input']!r}: {problem['msg'].lower()}")

@@ -8,13 +8,15 @@ from streams.errors import StreamError
 from streams.logic.answer import Answer, Logic, ReadRows
 
 log = logging.getLogger(__name__)
+MANY = 32  # records that all fail, before the model is to blame and not they
 
 
 def answer_or_set_aside(logic: Logic, window: Window, read: ReadRows, now_ms: int) -> Answer:
     """The logic's answer; a record that makes it fail becomes a dead letter and the others are answered.
 
     Errors: StreamError and MemoryError pass through (they are about us, not about a record), and so does the model's
-    own error if every record of the window fails: then it is the model that is broken.
+    own error if it can answer nothing of many records: then it is the model that is broken. Of a few it cannot be told,
+    and a worker that stopped would meet them again at each restart; `letters.max_per_minute` bounds what that costs.
     """
     try:
         return logic.answer(window, read)
@@ -24,7 +26,7 @@ def answer_or_set_aside(logic: Logic, window: Window, read: ReadRows, now_ms: in
         if window.size > 1:
             log.warning("%s: a window of %d failed (%r); looking for the record", logic.name, window.size, error)
             answer = _halve(logic, window, read, now_ms)
-            if answer.results["dead_letter"] == window.size and "inference_failed" in answer.reasons:
+            if answer.reasons["inference_failed"] >= MANY and answer.results["dead_letter"] == window.size:
                 raise
             return answer
         return _alone(window, error, now_ms)
