@@ -1,0 +1,40 @@
+"""When two predictions are the same: all but confidences equal, and those within the 1e-5 that one by one promises."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from schemas.predictions import UserPrediction
+
+WITHIN = 1e-5 + 1.1e-6  # confidences are rounded to six digits when they are written
+LISTS = {"next_categories": ("category", "confidence"), "next_products": ("product_id", "confidence"),
+         "preferred_attributes": ("value", "share")}  # fmt: skip
+
+Output = tuple[bytes, UserPrediction | None]
+
+
+def assert_alike(found: Sequence[Output], expected: Sequence[Output]) -> None:
+    """The same keys, tombstones and predictions in the same order."""
+    assert [(key, value and value.prediction_id) for key, value in found] == [
+        (key, value and value.prediction_id) for key, value in expected
+    ]
+    for (_, mine), (_, theirs) in zip(found, expected, strict=True):
+        if mine is not None and theirs is not None:
+            assert_same_prediction(mine, theirs)
+
+
+def assert_same_prediction(mine: UserPrediction, theirs: UserPrediction) -> None:
+    """Equal but for confidences within the tolerance, and for the order of labels that are as likely as each other."""
+    a, b = msgspec.structs.asdict(mine), msgspec.structs.asdict(theirs)
+    place = f"{mine.user_id} {mine.prediction_id}"
+    assert abs(a.pop("purchase_probability") - b.pop("purchase_probability")) <= WITHIN, place
+    for name, (label, share) in LISTS.items():
+        ours = [(getattr(item, label), getattr(item, share)) for item in a.pop(name)]
+        others = [(getattr(item, label), getattr(item, share)) for item in b.pop(name)]
+        assert len(ours) == len(others), f"{place} {name}: {ours} and {others}"
+        by_label = dict(others)
+        for rank, (key, value) in enumerate(ours):
+            assert abs(value - others[rank][1]) <= WITHIN, f"{place} {name}: {ours} and {others}"
+            # a label that is missing there is one of a tie at the end of the list
+            assert abs(value - by_label.get(key, others[-1][1])) <= WITHIN, f"{place} {name}: {ours} and {others}"
+    assert a == b
