@@ -18,6 +18,7 @@ RepeatNet, arXiv:1812.02646 (repeat or explore, chosen by the state). Temperatur
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -64,15 +65,42 @@ class Memory(NamedTuple):
     rhythm: Tensor  # (m,) float32 mean days between baskets, 0 = unknown
 
 
-class BehaviourNetwork(nn.Module):
-    """Sizes -> the network. Constructing draws random weights; `load_state_dict` brings trained ones."""
+class Recurrent(nn.Module, ABC):
+    """An LSTM over tokens, and two answers from its state and the memory of the row; what training needs to know."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        joint = sizes.hidden + sizes.basket + sizes.profile
         self.embedding = nn.Embedding(sizes.categories, sizes.embedding)
         self.lstm = nn.LSTM(sizes.embedding + NUMERIC, sizes.hidden)
+
+    def encode(
+        self, category: Tensor, numeric: Tensor, widths: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Run tokens through the LSTM.
+
+        Shapes: (t,) and (t, 7) in the order of a schedule, (steps,) widths, state (1, r, hidden) twice by rank ->
+        (t, hidden) after each token, and the state after all.
+        """
+        inputs = torch.cat([self.embedding(category), numeric], dim=1)  # (t, embedding + 7)
+        packed, state = self.lstm(PackedSequence(inputs, widths), state)
+        return packed.data, state
+
+    @abstractmethod
+    def logits(self, h: Tensor, memory: Memory) -> Tensor:
+        """(m, hidden), memory -> (m, categories + 1): the categories and, last, "again"."""
+
+    @abstractmethod
+    def week_logit(self, h: Tensor, memory: Memory) -> Tensor:
+        """(m, hidden), memory -> (m,) logit of another purchase basket within 7 days of the event."""
+
+
+class BehaviourNetwork(Recurrent):
+    """Sizes -> the network. Constructing draws random weights; `load_state_dict` brings trained ones."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        joint = sizes.hidden + sizes.basket + sizes.profile
         self.basket = nn.Parameter(torch.randn(sizes.categories, sizes.basket) * 0.1)
         self.profile = nn.Parameter(torch.randn(sizes.categories, sizes.profile) * 0.1)
         self.deep = nn.Sequential(nn.Linear(joint, sizes.deep), nn.ReLU(), nn.Linear(sizes.deep, joint))
@@ -88,20 +116,7 @@ class BehaviourNetwork(nn.Module):
         nn.init.zeros_(self.gates.weight)
         nn.init.normal_(self.gates.bias, std=0.1)
 
-    def encode(
-        self, category: Tensor, numeric: Tensor, widths: Tensor, state: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Run tokens through the LSTM.
-
-        Shapes: (t,) and (t, 7) in the order of a schedule, (steps,) widths, state (1, r, hidden) twice by rank ->
-        (t, hidden) after each token, and the state after all.
-        """
-        inputs = torch.cat([self.embedding(category), numeric], dim=1)  # (t, embedding + 7)
-        packed, state = self.lstm(PackedSequence(inputs, widths), state)
-        return packed.data, state
-
     def logits(self, h: Tensor, memory: Memory) -> Tensor:
-        """(m, hidden), memory -> (m, categories + 1): the categories and, last, "again"."""
         fade = torch.exp2(memory.age * (-1 / (24 * HALF_DAYS)))
         log_weight = torch.log1p(memory.weight * fade)  # (m, categories)
         known = memory.weight > 0
@@ -135,7 +150,6 @@ class BehaviourNetwork(nn.Module):
         return torch.stack([amount, per_basket, days, 0.3 * torch.log1p(age), today, due, due * due], dim=1)
 
     def week_logit(self, h: Tensor, memory: Memory) -> Tensor:
-        """(m, hidden), memory -> (m,) logit of another purchase basket within 7 days of the event."""
         rhythm = torch.stack(
             [
                 torch.log1p(memory.visits),

@@ -51,9 +51,13 @@ class Purchases:
         """The households of some buckets."""
         return self.take(np.isin(self.bucket, wanted))
 
+    def time_order(self) -> NDArray[np.int64]:
+        """(n,) the purchases as a shop would see them: by time, ties by household, each basket in one piece."""
+        return np.lexsort((np.arange(len(self)), self.basket, self.household, self.times_ms))
+
     def by_time(self) -> Purchases:
-        """The same purchases as a shop would see them: by time, ties by household, each basket in one piece."""
-        return self.take(np.lexsort((np.arange(len(self)), self.basket, self.household, self.times_ms)))
+        """The same purchases in that order."""
+        return self.take(self.time_order())
 
     def shuffled(self, seed: int) -> Purchases:
         """The same baskets with their lines in random order."""

@@ -61,7 +61,7 @@ def columns(
         types=np.array([PURCHASE] * n if types is None else types, np.uint8),
         categories=np.array(categories, np.int32),
         products=np.array([-1] * n if products is None else products, np.int32),
-        attributes=np.array([[]] * n if attributes is None else attributes, np.uint32).reshape(n, -1),
+        attributes=np.zeros((n, 0), np.uint32) if attributes is None else np.array(attributes, np.uint32),
         sessions=np.array([1] * n if sessions is None else sessions, np.uint64),
         times_ms=START_MS + (np.array([0] * n if hours is None else hours, np.float64) * HOUR_MS).astype(np.int64),
     )
