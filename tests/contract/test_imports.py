@@ -18,8 +18,8 @@ PACKAGE_MAY_IMPORT = {
 # Commands that train and evaluate are the command line's doors to those rooms.
 COMMANDS_MAY_IMPORT = ("models.train", "models.evaluate")
 
-# Room -> what it may import of its own package, besides itself; rooms that are not listed may import every room. Where a
-# file of a room does another job, it has its own line, and the longest name counts.
+# Room -> what it may import of its own package, besides itself; rooms that are not listed may import every room. Where
+# a file of a room does another job, it has its own line, and the longest name counts.
 STREAMS_LEAVES = ("streams.config", "streams.errors", "streams.clock", "streams.metrics", "streams.device")
 ROOM_MAY_IMPORT = {
     "schemas.events": (),
