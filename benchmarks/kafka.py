@@ -9,7 +9,7 @@ from itertools import pairwise
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
 
 
 def create_topics(bootstrap: str, topics: dict[str, dict[str, str]], partitions: int) -> None:
@@ -37,10 +37,15 @@ def preload(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]]) 
     )
     failed: list[KafkaError] = []
     count = 0
+
+    def keep_failure(error: KafkaError | None, message: object) -> None:
+        if error is not None:
+            failed.append(error)
+
     for key, value in records:
         while True:
             try:
-                producer.produce(topic, value, key, on_delivery=lambda error, _: error and failed.append(error))
+                producer.produce(topic, value, key, on_delivery=keep_failure)
                 break
             except BufferError:
                 producer.poll(0.05)
@@ -95,7 +100,7 @@ class Watched:
         rates = [
             (n2 - n1) / (t2 - t1)
             for i, (t1, n1) in enumerate(self.samples)
-            for t2, n2 in self.samples[i : i + 40]
+            for t2, n2 in self.samples[i : i + 80]
             if t2 - t1 >= 1
         ]
         return max(rates, default=0.0)
@@ -128,8 +133,8 @@ def watch(
         time.sleep(every)
 
 
-def read(bootstrap: str, topic: str, partitions: int, limit_seconds: float = 120) -> Iterator[tuple[bytes, bytes, int]]:
-    """Every record that is in the topic now: key, value, partition. Errors: TimeoutError."""
+def read(bootstrap: str, topic: str, partitions: int, limit_seconds: float = 120) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of every record that is in the topic now. Errors: TimeoutError."""
     group = f"read-{topic}-{threading.get_ident()}"
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
     try:
@@ -142,7 +147,7 @@ def read(bootstrap: str, topic: str, partitions: int, limit_seconds: float = 120
                 if message.error():
                     raise RuntimeError(f"{topic}: {message.error()}")
                 left -= 1
-                yield message.key(), message.value(), message.partition()
+                yield message.key() or b"", message.value() or b""
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{topic}: {left:,} records were not read within {limit_seconds:g} s")
     finally:

@@ -103,7 +103,7 @@ class _OpenLoop:
         while len(came) < events and time.monotonic() < deadline:
             message = self._consumer.poll(0.1)
             if message is not None and not message.error():
-                came.append((time.monotonic(), message.value()))
+                came.append((time.monotonic(), message.value() or b""))
         seen = np.full(events, np.nan)
         decode = msgspec.msgpack.Decoder(UserPrediction).decode
         for when, value in reversed(came):  # the first of repeated ones counts

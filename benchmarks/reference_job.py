@@ -78,7 +78,7 @@ def _compare(bootstrap: str, target: str, name: str, users: np.ndarray, tokens: 
     most = [user for user, _ in Counter(users.tolist()).most_common(CHECKED_USERS)]
     sequences = {f"user-{user}": tokens[users == user].tolist() for user in most}
     decode, answers, count = msgspec.msgpack.Decoder(Answer).decode, defaultdict(list), 0
-    for key, value, _ in kafka.read(bootstrap, target, PARTITIONS):
+    for key, value in kafka.read(bootstrap, target, PARTITIONS):
         count += 1
         user = key.decode()
         if user in sequences:

@@ -40,7 +40,8 @@ class _Columns:
     def add(self, tp: TP, records: Sequence[ConsumerRecord], events: Sequence[Event], read: ReadRows) -> None:
         """Append one partition, with the stored rows of its users."""
         keys = [record.key for record in records]
-        first, numbers = len(self.users), {}
+        first = len(self.users)
+        numbers: dict[bytes, int] = {}
         self.slots += [first + numbers.setdefault(key, len(numbers)) for key in keys]
         self.keys += keys
         self.tokens += [event.product_id for event in events]
@@ -72,18 +73,17 @@ class ReferenceLogic:
         answer, columns = engine.Answer(), _Columns()
         for tp, records in window.records.items():
             events = self._codec.decode_batch([record.value for record in records])
-            good = [(r, e) for r, e in zip(records, events, strict=True) if self._is_good(tp, r, e, answer)]
+            good: list[tuple[ConsumerRecord, Event]] = []
+            for record, event in zip(records, events, strict=True):
+                if isinstance(event, DecodeError):
+                    answer.set_aside(tp, record, event, self._clock())
+                else:
+                    good.append((record, event))
             if good:
                 columns.add(tp, [record for record, _ in good], [event for _, event in good], read)
         if columns.keys:
             self._step(columns, answer)
         return answer
-
-    def _is_good(self, tp: TP, record: ConsumerRecord, event: Event | DecodeError, answer: engine.Answer) -> bool:
-        if isinstance(event, DecodeError):
-            answer.set_aside(tp, record, event, self._clock())
-            return False
-        return True
 
     def _step(self, columns: _Columns, answer: engine.Answer) -> None:
         blank = BLANK.tobytes()

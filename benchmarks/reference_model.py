@@ -50,8 +50,8 @@ class ReferenceModel(nn.Module):
             self.lstm = nn.LSTM(EMBEDDING, HIDDEN, batch_first=True)
             self.head = nn.Linear(HIDDEN, CLASSES)
         with torch.no_grad():
-            self.lstm.weight_hh_l0 *= 2.0
-            self.lstm.weight_ih_l0 *= 1.5
+            self.lstm.get_parameter("weight_hh_l0").mul_(2.0)
+            self.lstm.get_parameter("weight_ih_l0").mul_(1.5)
             self.head.weight *= 12.0
         self.eval()
 

@@ -60,7 +60,7 @@ class Serving:
             if self._get("/readyz") is not None:
                 return time.monotonic() - began
             if not self.process.alive():
-                break
+                raise BenchmarkFailed(f"the worker ended before it was ready\n{self.process.tail()}")
             time.sleep(0.05)
         raise BenchmarkFailed(f"the worker did not become ready within {limit_seconds:g} s\n{self.process.tail()}")
 
