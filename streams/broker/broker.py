@@ -146,7 +146,7 @@ def start(
     try:
         jars = fetch(cache, show_progress=show_progress)
         # Counted from here: a first download may take longer than a start.
-        chosen = _choose_port(data, port, usual_port)
+        chosen = choose_port(data, port, usual_port)
         return _start_locked(data, lock, jars, chosen, memory_mb, detached, time.monotonic() + timeout_s)
     finally:
         os.close(lock)
@@ -171,6 +171,20 @@ def answers(port: int) -> bool:
         return False
     finally:
         log.setLevel(level)
+
+
+def choose_port(data: Path, port: int | None, usual: int | None) -> int:
+    """The port asked for, else the folder's last one, the usual one or any. Errors: BrokerRefused when it is in use."""
+    if port is not None:
+        if not properties.port_is_free(port):
+            raise BrokerRefused(f"port {port} is in use; choose another, or none to take a free one")
+        return port
+    config = data / "server.properties"
+    last = properties.broker_port(config.read_text(encoding="utf-8")) if config.exists() else None
+    for wish in (last, usual):
+        if wish is not None and properties.port_is_free(wish):
+            return wish
+    return properties.free_ports(1)[0]
 
 
 def _start_locked(
@@ -208,19 +222,6 @@ def _wait_until_ready(broker: Broker, process: "subprocess.Popen[bytes]", deadli
                 f"the broker did not answer on {broker.bootstrap_servers} in time\n{_log_tail(broker.data)}"
             )
         time.sleep(POLL_S)
-
-
-def _choose_port(data: Path, port: int | None, usual: int | None) -> int:
-    if port is not None:
-        if not properties.port_is_free(port):
-            raise BrokerRefused(f"port {port} is in use; choose another, or none to take a free one")
-        return port
-    config = data / "server.properties"
-    last = properties.broker_port(config.read_text(encoding="utf-8")) if config.exists() else None
-    for wish in (last, usual):
-        if wish is not None and properties.port_is_free(wish):
-            return wish
-    return properties.free_ports(1)[0]
 
 
 def _controller_port(broker_port: int) -> int:

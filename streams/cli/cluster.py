@@ -59,7 +59,7 @@ def translated(servers: str) -> Iterator[None]:
         yield
     except (KafkaError, OSError, ValueError) as error:
         raise ClusterError(
-            f"the Kafka at {servers} does not answer as it should ({type(error).__name__}: {error}). Start one with "
+            f"the Kafka at {servers} does not answer as it should ({error or type(error).__name__}). Start one with "
             "`shelfstream kafka start`, or name yours with --bootstrap-servers or KAFKA_BOOTSTRAP_SERVERS"
         ) from error
 

@@ -64,14 +64,17 @@ def list_topics(
         found = describe(admin, [settings.topics.prefix + spec.name for spec in TOPICS])
         counts = _record_counts(admin, found)
     table = Table(box=None)
-    for column in ("topic", "key", "value", "partitions", "records", "cleanup", "meaning"):
-        table.add_column(column, justify="right" if column in ("partitions", "records") else "left", overflow="fold")
+    for column in ("topic", "value"):
+        table.add_column(column, no_wrap=True)
+    for column in ("partitions", "records"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("meaning")
     for spec in TOPICS:
         name = settings.topics.prefix + spec.name
         partitions = str(found[name].partitions) if name in found else "missing"
         records = f"{counts[name]:,}" if name in counts else "-"
         value = spec.value.__name__ if spec.value else "state row"
-        table.add_row(name, spec.key, value, partitions, records, spec.cleanup, spec.meaning)
+        table.add_row(name, value, partitions, records, spec.meaning)
     Console().print(table)
 
 
