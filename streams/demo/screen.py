@@ -1,0 +1,143 @@
+"""The live view: what goes in and out, how fast, and how right it is."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from streams.demo.checker import Checker, ProductRow, UserRow
+from streams.demo.latency import PERCENTILES
+
+WIDTH = 118
+ROWS = 5  # of each list
+FIXED_LINES = 21  # of the view, besides the lists
+STREAM_WIDTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the view shows besides the checker's own counts. Rates are events a second by agent: (in, out)."""
+
+    phase: str
+    kafka: str
+    elapsed_s: float
+    seconds: float | None
+    rates: dict[str, tuple[float, float]]
+    products: Sequence[ProductRow]
+    users: Sequence[UserRow]
+
+
+def render(checker: Checker, moment: Moment, rows: int = ROWS) -> RenderableType:
+    """The whole view, `rows` of each list."""
+    top = Table.grid(expand=True, padding=(0, 0))
+    top.add_column(width=STREAM_WIDTH)
+    top.add_column(ratio=1)
+    top.add_row(_stream(checker, moment), _quality(checker))
+    return Group(_title(checker, moment), top, _products(moment.products, rows), _users(moment.users, rows))
+
+
+def _title(checker: Checker, moment: Moment) -> RenderableType:
+    names = [f"{model['name']} {model['version']}" for _, model in sorted(checker.models.items())]
+    of = f" of {moment.seconds:.0f}" if moment.seconds else ""
+    line = Text.assemble(
+        ("shelfstream demo", "bold cyan"),
+        f"   {moment.phase}   {moment.elapsed_s:.0f}{of} s   {moment.kafka}   ",
+        (" · ".join(names), "dim"),
+        no_wrap=True,
+        overflow="ellipsis",
+    )
+    return Panel(line, box=box.HEAVY_HEAD, border_style="cyan", padding=(0, 1))
+
+
+def _stream(checker: Checker, moment: Moment) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, expand=True, padding=(0, 1), show_edge=False)
+    table.add_column("")
+    for name in ("products", "purchases"):
+        table.add_column(name, justify="right")
+    ledgers = (checker.products, checker.purchases)
+    rates = [moment.rates.get(agent, (0.0, 0.0)) for agent in ("products", "behaviour")]
+    table.add_row("events in", *(f"{ledger.sent:,}" for ledger in ledgers))
+    table.add_row("answered", *(f"{ledger.complete:,}" for ledger in ledgers))
+    table.add_row("in / out a second", *(f"{into:,.0f} / {out:,.0f}" for into, out in rates))
+    table.add_row("lag (sent, no answer yet)", *(f"{ledger.waiting:,}" for ledger in ledgers))
+    recent = [checker.recent[agent] for agent in ("products", "behaviour")]
+    for percent in PERCENTILES:
+        table.add_row(f"p{percent} to prediction", *(_ms(found.percentile(percent)) for found in recent))
+    letters = Text(str(checker.letters), style="bold red" if checker.letters else "green")
+    table.add_row("dead letters", "", letters)
+    return Panel(table, title="stream", title_align="left", border_style="blue", padding=(0, 0))
+
+
+def _quality(checker: Checker) -> RenderableType:
+    table = Table(box=box.SIMPLE_HEAD, expand=True, padding=(0, 1), show_edge=False)
+    table.add_column("on what the models never saw")
+    for name in ("right", "n"):
+        table.add_column(name, justify="right")
+    for task, found in checker.scores.products.items():
+        table.add_row(task, _share(found.value), f"{found.n:,}")
+    model, baseline = checker.scores.model, checker.scores.baseline
+    table.add_section()
+    table.add_row("next category: recall@10", Text(_share(model.value), style="bold green"), f"{model.n:,}")
+    table.add_row("  its own + overall frequency", _share(baseline.value), f"{baseline.n:,}")
+    table.add_row(Text(f"  {len(checker.scores.households):,} households", style="dim"), "", "")
+    return Panel(table, title="quality so far", title_align="left", border_style="blue", padding=(0, 0))
+
+
+def _products(rows: Sequence[ProductRow], height: int) -> RenderableType:
+    table = _list("product title", "predicted category", "sure", "true category")
+    for row in rows[-height:]:
+        table.add_row(
+            _cut(row.title, 44), _cut(row.predicted, 26), f"{row.confidence:.0%}", _cut(row.truth, 26),
+            _mark("✓" if row.right else "✗", row.right), _seen(row.unseen),
+        )  # fmt: skip
+    for _ in range(height - len(rows)):
+        table.add_row(*[""] * 6)
+    return Panel(table, title="products", title_align="left", border_style="blue", padding=(0, 0))
+
+
+def _users(rows: Sequence[UserRow], height: int) -> RenderableType:
+    table = _list("household bought", "predicted next", "", "bought next")
+    for row in rows[-height:]:
+        table.add_row(
+            _cut(f"{row.user}: {row.bought}", 34), _cut(", ".join(name.title() for name in row.predicted), 56), "",
+            _cut(row.wanted, 26), _mark(f"#{row.rank}" if row.rank else "✗", row.rank > 0), _seen(row.unseen),
+        )  # fmt: skip
+    for _ in range(height - len(rows)):
+        table.add_row(*[""] * 6)
+    return Panel(table, title="households", title_align="left", border_style="blue", padding=(0, 0))
+
+
+def _list(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, expand=True, padding=(0, 1), show_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    return table
+
+
+def _mark(text: str, right: bool) -> Text:
+    return Text(text, style="green" if right else "red")
+
+
+def _seen(unseen: bool) -> Text:
+    return Text("unseen", style="bold") if unseen else Text("", style="dim")
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _ms(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"

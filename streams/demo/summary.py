@@ -1,0 +1,63 @@
+"""A report as a person reads it."""
+
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from streams.demo.report import Report
+
+
+def summarize(report: Report) -> RenderableType:
+    """Counts, latencies, quality and the verdict."""
+    return Group(_counts(report.facts), _latency(report.facts), _quality(report.facts), _verdict(report))
+
+
+def _counts(facts: dict[str, Any]) -> Table:
+    table = _table("topic", "records")
+    for topic, count in facts["counts"].items():
+        table.add_row(topic, f"{count:,}")
+    return table
+
+
+def _latency(facts: dict[str, Any]) -> Table:
+    table = _table("produce to readable prediction", "p50", "p90", "p99", "worst", "n")
+    for agent, found in facts["latency"].items():
+        times = (found[name] for name in ("p50_ms", "p90_ms", "p99_ms", "max_ms"))
+        table.add_row(agent, *("–" if time is None else f"{time:,.1f} ms" for time in times), f"{found['n']:,}")
+    return table
+
+
+def _quality(facts: dict[str, Any]) -> Table:
+    table = _table("on products and households that the models never saw", "metric", "value", "baseline", "n")
+    for row in facts["quality"]:
+        table.add_row(row["task"], row["metric"], _share(row["value"]), _share(row.get("baseline")), f"{row['n']:,}")
+    return table
+
+
+def _verdict(report: Report) -> RenderableType:
+    facts = report.facts
+    rates, seconds = facts["rates"], facts["seconds"]
+    pace = Text(
+        f"{rates['in_per_second']:,.0f} events/s in, {rates['out_per_second']:,.0f} answered; "
+        f"{seconds['start']:.1f} s to start, {seconds['feed']:.1f} s of events, "
+        f"{seconds['drain']:.1f} s for the last answers"
+    )
+    if report.problems:
+        return Group(pace, *(Text(f"✗ {problem}", style="bold red") for problem in report.problems))
+    ended = "stopped as asked; " if facts["stopped"] else ""
+    return Group(pace, Text(f"✓ {ended}every event has its predictions, no dead letters", style="bold green"))
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    table.add_column(first, min_width=34)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
