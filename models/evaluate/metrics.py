@@ -36,16 +36,27 @@ def accuracy(cases: Cases, weights: NDArray[np.float64]) -> float:
 
 
 def macro_f1(cases: Cases, weights: NDArray[np.float64], labels: NDArray[np.int64] | None = None) -> float:
-    """Mean over the labels that are true somewhere (or over those of `labels` that are) of their F1; nan if none is."""
+    """Mean over the labels that are true somewhere (or over those of `labels` that are) of their F1; nan if none is.
+
+    A label whose every case has weight 0 keeps the F1 of the unweighted cases: were it left out, a bootstrap sample,
+    which often misses the rarest labels, would look better than the whole.
+    """
     size = int(max(cases.truth.max(), cases.predicted.max())) + 1
+    f1, weight = _f1(cases, weights, size)
+    whole, rows = _f1(cases, np.ones(len(cases)), size)
+    present = rows > 0
+    if labels is not None:
+        present &= np.isin(np.arange(size), labels)
+    return float(np.where(weight > 0, f1, whole)[present].mean()) if present.any() else float("nan")
+
+
+def _f1(cases: Cases, weights: NDArray[np.float64], size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(size,) F1 of each label, and the weight of the cases in which it is true."""
     actual = np.bincount(cases.truth, weights, size)
     claimed = np.bincount(cases.predicted, weights, size)
     right = cases.truth == cases.predicted
     hits = np.bincount(cases.truth[right], weights[right], size)
-    present = actual > 0
-    if labels is not None:
-        present &= np.isin(np.arange(size), labels)
-    return float(np.mean((2 * hits / np.maximum(actual + claimed, 1e-12))[present])) if present.any() else float("nan")
+    return 2 * hits / np.maximum(actual + claimed, 1e-12), actual
 
 
 def calibration_error(cases: Cases, weights: NDArray[np.float64]) -> float:

@@ -30,6 +30,7 @@ from models.evaluate.metrics import (
     value,
 )
 from models.evaluate.title_baselines import LINEAR, PLAIN, fit_linear, fit_plain, fit_words
+from models.text.committee import DOMAIN
 from models.text.layout import Domain
 from models.text.predictor import ProductPredictor, load_products
 
@@ -81,8 +82,8 @@ def answer(predictor: ProductPredictor, domain: Domain, titles: list[str]) -> di
     """
     found = predictor.probabilities(titles)
     place = [part.name for part in predictor.layout.domains].index(domain.name)
-    belongs = found["domain"][:, place]
-    own = found["domain"].argmax(axis=1) == place
+    belongs = found[DOMAIN][:, place]
+    own = found[DOMAIN].argmax(axis=1) == place
     results: dict[str, Answer] = {}
     for head in domain.heads:
         results[head.name] = _named(found[head.key], head.labels, belongs, own)

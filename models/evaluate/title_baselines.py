@@ -2,7 +2,7 @@
 
 tf-idf + logistic regression    words and pairs of words (sublinear, seen twice), one regression per task, C = 10
 plain n-gram bag                the floor: the same n-grams in a 192-wide bag with one hidden layer for 10 epochs,
-                                without dropout, thinning or calibration
+                                without dropout or thinning, stored and calibrated like the model
 """
 
 from __future__ import annotations
@@ -30,7 +30,14 @@ from models.train.title_fit import Recipe
 LINEAR = "tf-idf + logistic regression"
 PLAIN = "plain n-gram bag"
 PLAIN_RECIPE = Recipe(
-    size=Size(width=192, hidden=256), epochs=10, patience=10, dropout=0.0, thinning=0.0, count_power=1.0, at_least=2
+    size=Size(width=192, hidden=256),
+    epochs=10,
+    patience=10,
+    dropout=0.0,
+    thinning=0.0,
+    emptied=0.0,
+    count_power=1.0,
+    at_least=2,
 )
 
 
@@ -72,5 +79,5 @@ def fit_plain(sets: Sequence[LabelledTitles], *, seed: int, progress: bool) -> P
     """The plain bag, fitted and read back through the same files as the model."""
     with tempfile.TemporaryDirectory(prefix="shelfstream-plain-") as folder:
         path = Path(folder)
-        fit_artifact(sets, path, PLAIN_RECIPE, name=PLAIN, seed=seed, progress=progress)
+        fit_artifact(sets, path, [PLAIN_RECIPE], name=PLAIN, seed=seed, progress=progress)
         return ProductPredictor(load(path))

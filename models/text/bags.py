@@ -1,4 +1,4 @@
-"""Texts as bags of rows: which n-grams the model knows, and where each text's rows lie."""
+"""Texts as bags of rows: which n-grams a network knows, and where each text's rows lie."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.text.ngrams import BITS, Ngrams, ngrams
+from models.text.ngrams import BITS, GROUPS, Ngrams, ngrams
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,14 @@ class Bags:
         places = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths)
         return Bags(self.rows[places], offsets)
 
-    def thinned(self, share: float, random: np.random.Generator) -> Bags:
-        """Each n-gram left out with probability `share`: training must not lean on a single one."""
-        return self._only(random.random(len(self.rows), dtype=np.float32) >= share)
+    def thinned(self, share: float, emptied: float, random: np.random.Generator) -> Bags:
+        """Each row left out with probability `share`, and all rows of a bag with probability `emptied`."""
+        kept = random.random(len(self.rows), dtype=np.float32) >= share
+        kept &= np.repeat(random.random(len(self)) >= emptied, np.diff(self.offsets))
+        return self.only(kept)
 
-    def _only(self, kept: NDArray[np.bool_]) -> Bags:
+    def only(self, kept: NDArray[np.bool_]) -> Bags:
+        """The same bags with only the rows that are marked; (f,) marks."""
         before = np.concatenate(([0], np.cumsum(kept)))
         return Bags(self.rows[kept], before[self.offsets])
 
@@ -41,23 +44,34 @@ class Bags:
 class Vocabulary:
     """The n-grams that have a row in the embedding table; all others are left out of the bags."""
 
-    def __init__(self, slots: NDArray[np.int32]) -> None:
-        """`slots` (r,): the hash of the n-gram of each row, all different, each below 2**BITS."""
+    def __init__(self, slots: NDArray[np.int32], groups: int = GROUPS) -> None:
+        """`slots` (r,): the hash of the n-gram of each row, all different. Only the first `groups` groups are read."""
         self.slots = slots
+        self.groups = groups
         self._row_of = np.full(1 << BITS, -1, dtype=np.int32)
         self._row_of[slots] = np.arange(len(slots), dtype=np.int32)
 
     @staticmethod
-    def seen(texts: Sequence[str], at_least: int) -> Vocabulary:
+    def seen(texts: Sequence[str], at_least: int, groups: int = GROUPS) -> Vocabulary:
         """The n-grams that occur `at_least` times in these texts (give each distinct text once)."""
-        counts = np.bincount(ngrams(texts).slots, minlength=1 << BITS)
-        return Vocabulary(np.flatnonzero(counts >= at_least).astype(np.int32))
+        counts = np.bincount(_read(ngrams(texts), groups).rows, minlength=1 << BITS)
+        return Vocabulary(np.flatnonzero(counts >= at_least).astype(np.int32), groups)
 
     def __len__(self) -> int:
         return len(self.slots)
 
-    def bags(self, texts: Sequence[str]) -> Bags:
-        """(n,) texts -> n bags in the same order; a text without a known n-gram gets an empty one."""
-        found: Ngrams = ngrams(texts)
-        rows = self._row_of[found.slots]
-        return Bags(rows, found.offsets)._only(rows >= 0)
+    def bags(self, found: Ngrams) -> Bags:
+        """The features of n texts -> n bags in the same order; a text without a known n-gram gets an empty one."""
+        slots = _read(found, self.groups)
+        rows = Bags(self._row_of[slots.rows], slots.offsets)
+        return rows.only(rows.rows >= 0)
+
+
+def _read(found: Ngrams, groups: int) -> Bags:
+    """The slots of each text's first `groups` groups, as bags."""
+    if groups == GROUPS:
+        return Bags(found.slots, found.offsets[::GROUPS])
+    begins, ends = found.offsets[:-1:GROUPS], found.offsets[groups::GROUPS]
+    lengths = ends - begins
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    return Bags(found.slots[np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths)], offsets)

@@ -4,7 +4,7 @@
                                                    x of a domain ──linear, GELU──► h (m, hidden)
                                                    [x, h] ──linear──► logits of each head of that domain
 
-The bag is that of fastText (arXiv:1607.01759); feeding x past the hidden layer keeps the direct n-gram evidence that a
+The bag is that of fastText (arXiv:1607.01759). Feeding x past the hidden layer keeps the direct n-gram evidence that a
 linear model has, as in arXiv:1606.07792.
 """
 

@@ -1,12 +1,11 @@
 """Hashed n-grams of many texts at once, without a Python loop over words or characters.
 
 A text is cut at MAX_CODE_POINTS, brought to Unicode form NFKC and lower case. A word is a run of letters, digits and
-marks; everything else separates words. The features of one text:
+marks; everything else separates words. The features of one text, in GROUPS groups:
 
-    words         w1, w2, ...              and the first and the last word as such
-    pairs         (w1, w2), (w2, w3), ...
-    skips         (w1, w3), (w2, w4), ...  one word left out
-    characters    runs of 3, 4 and 5 code points inside " word " (its edges included)
+    words     w1, w2, ...              and the first and the last word as such
+    pairs     (w1, w2), (w2, w3), ...  and (w1, w3), (w2, w4), ... with one word left out
+    runs      of 3, 4 and 5 code points inside " word " (its edges included)
 
 Each is a 64-bit hash, brought down to BITS; texts never share a feature with their neighbours in the batch, so a batch
 gives what one text at a time gives.
@@ -25,8 +24,10 @@ from numpy.typing import NDArray
 MAX_CODE_POINTS = 512  # titles have a median of 35; past this a description adds little and costs time
 BITS = 22  # 4.2 million slots: 100,000 kept n-grams meet a stranger in 2 % of look-ups
 CHARACTER_RUNS = (3, 4, 5)
+GROUPS = 3
 
 Hashes = NDArray[np.uint64]
+Owned = tuple[Hashes, NDArray[np.int64]]  # features and the text of each, texts in order
 _TAIL = " " * (CHARACTER_RUNS[-1] - 1)  # lets every run be a plain slice of the same length
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _WORD, _PAIR, _SKIP, _FIRST, _LAST, _RUN = (np.uint64(0xD1B54A32D192ED03 * i & (1 << 64) - 1) for i in range(1, 7))
@@ -35,10 +36,13 @@ _POWERS = np.cumprod(np.full(MAX_CODE_POINTS + 1, 0x9E3779B97F4A7C15, dtype=np.u
 
 @dataclass(frozen=True, slots=True)
 class Ngrams:
-    """Features of n texts, text after text: those of text i are `slots[offsets[i]:offsets[i + 1]]`."""
+    """Features of n texts, text after text, group after group.
+
+    Those of group g of text i are `slots[offsets[i * GROUPS + g]:offsets[i * GROUPS + g + 1]]`.
+    """
 
     slots: NDArray[np.int32]  # (f,) each below 2**BITS
-    offsets: NDArray[np.int64]  # (n + 1,)
+    offsets: NDArray[np.int64]  # (n * GROUPS + 1,)
 
 
 def ngrams(texts: Sequence[str]) -> Ngrams:
@@ -50,8 +54,8 @@ def ngrams(texts: Sequence[str]) -> Ngrams:
     change = np.flatnonzero(inside[1:] != inside[:-1]) + 1
     begins, ends = change[0::2], change[1::2]
     owner = np.searchsorted(starts, begins, side="right") - 1  # (w,) which text each word is of
-    parts = [*_word_features(mixed, begins, ends, owner), *_character_features(mixed, inside, starts)]
-    return _by_text(parts, len(texts))
+    words, pairs = _word_features(mixed, begins, ends, owner)
+    return _by_text((words, pairs, _run_features(mixed, inside, starts)), len(texts))
 
 
 def _normal(text: str) -> str:
@@ -87,9 +91,10 @@ def _mix(values: Hashes) -> Hashes:
 
 def _word_features(
     mixed: Hashes, begins: NDArray[np.int64], ends: NDArray[np.int64], owner: NDArray[np.int64]
-) -> list[tuple[Hashes, NDArray[np.int64]]]:
+) -> tuple[list[Owned], list[Owned]]:
+    """Words, and pairs of words; no words at all is no features at all."""
     if len(begins) == 0:
-        return []
+        return [], []
     lengths = ends - begins
     edges = np.cumsum(lengths)
     inner = np.arange(edges[-1]) - np.repeat(edges - lengths, lengths)  # place of a letter inside its word
@@ -101,16 +106,15 @@ def _word_features(
     last = np.concatenate((~pair, [True]))
     return [
         (words ^ _WORD, owner),
-        ((words[:-1] * _MULTIPLIER + words[1:] ^ _PAIR)[pair], owner[1:][pair]),
-        ((words[:-2] * _MULTIPLIER + words[2:] ^ _SKIP)[skip], owner[2:][skip]),
         (words[first] ^ _FIRST, owner[first]),
         (words[last] ^ _LAST, owner[last]),
+    ], [
+        ((words[:-1] * _MULTIPLIER + words[1:] ^ _PAIR)[pair], owner[1:][pair]),
+        ((words[:-2] * _MULTIPLIER + words[2:] ^ _SKIP)[skip], owner[2:][skip]),
     ]
 
 
-def _character_features(
-    mixed: Hashes, inside: NDArray[np.bool_], starts: NDArray[np.int64]
-) -> list[tuple[Hashes, NDArray[np.int64]]]:
+def _run_features(mixed: Hashes, inside: NDArray[np.bool_], starts: NDArray[np.int64]) -> list[Owned]:
     """Runs whose inner code points are all of one word; the first and last may be the separators at its edges."""
     count = len(mixed) - len(_TAIL)
     owner = np.repeat(np.arange(len(starts)), np.diff(starts, append=count))
@@ -125,15 +129,17 @@ def _character_features(
     return features
 
 
-def _by_text(parts: list[tuple[Hashes, NDArray[np.int64]]], count: int) -> Ngrams:
-    """Lists of (hash, owner), each in the order of its owners -> one list in that order, kind after kind in a text."""
-    counts = [np.bincount(owner, minlength=count) for _, owner in parts]
-    offsets = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(sum(counts, start=np.zeros(count, dtype=np.int64)), out=offsets[1:])
+def _by_text(groups: tuple[list[Owned], ...], count: int) -> Ngrams:
+    """Features group by group, each list in the order of its owners -> all of them text by text."""
+    counts = [[np.bincount(owner, minlength=count) for _, owner in group] for group in groups]
+    sizes = [sum(each, start=np.zeros(count, dtype=np.int64)) for each in counts]
+    offsets = np.zeros(count * GROUPS + 1, dtype=np.int64)
+    np.cumsum(np.stack(sizes, axis=1).ravel(), out=offsets[1:])
     slots = np.empty(offsets[-1], dtype=np.int32)
-    base = offsets[:-1].copy()  # where the next kind of each text begins
-    for (hashes, owner), each in zip(parts, counts, strict=True):
-        before = np.cumsum(each) - each
-        slots[np.arange(len(owner)) + (base - before)[owner]] = _mix(hashes) >> np.uint64(64 - BITS)
-        base += each
+    for place, (group, sizes_) in enumerate(zip(groups, counts, strict=True)):
+        base = offsets[place:-1:GROUPS].copy()  # where the next list begins in each text
+        for (hashes, owner), each in zip(group, sizes_, strict=True):
+            before = np.cumsum(each) - each
+            slots[np.arange(len(owner)) + (base - before)[owner]] = _mix(hashes) >> np.uint64(64 - BITS)
+            base += each
     return Ngrams(slots, offsets)

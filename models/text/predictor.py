@@ -16,22 +16,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from models.columns import ModelInfo, ProductBatch, ProductColumns
 from models.errors import ArtifactError, BatchError
 from models.registry import Artifact, load, shipped
-from models.text.bags import Vocabulary
-from models.text.compact import unpack
+from models.text.committee import DOMAIN, Committee
+from models.text.compact import member
 from models.text.hints import Hints
 from models.text.layout import Layout
-from models.text.network import Size, TitleNetwork
+from models.text.network import Size
 
 KIND = "products"
 ALTERNATIVES = 3
 DOUBT = 0.6  # below this confidence the description is read too
-_LIKELY = 1e-4  # heads of a domain less likely than this are not computed: they could not reach an answer
-_CHUNK = 1024  # texts per pass of the network: keeps its arrays in the processor's cache
 
 Floats = NDArray[np.float32]
 
@@ -42,29 +39,19 @@ class ProductPredictor:
     def __init__(self, artifact: Artifact, device: str = "cpu") -> None:
         manifest = artifact.manifest
         try:
-            self.layout = Layout.from_table(artifact.tables["layout"])
-            size = Size(**manifest.inputs["size"])
+            layout = Layout.from_table(artifact.tables["layout"])
             temperatures = {key: float(value) for key, value in manifest.inputs["temperatures"].items()}
-            slots = artifact.tensors["slots"].astype(np.int32)
+            members = [
+                member(artifact.tensors, place, layout, Size(**given["size"]), given["groups"], given["vote"])
+                for place, given in enumerate(manifest.inputs["members"])
+            ]
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{artifact.path} lacks what a product model needs: {error!r}; retrain it") from error
-        self._setup(self.layout, Vocabulary(slots), unpack(artifact.tensors, self.layout, size), temperatures, device)
         self.info = ModelInfo(manifest.name, manifest.version)
-
-    def _setup(
-        self,
-        layout: Layout,
-        vocabulary: Vocabulary,
-        network: TitleNetwork,
-        temperatures: dict[str, float],
-        device: str,
-    ) -> None:
+        self.layout = layout
         self.categories = layout.categories()
         self.attributes = layout.attributes()
-        self._vocabulary = vocabulary
-        self._device = torch.device(device)
-        self._network = network.to(self._device)
-        self._temperatures = temperatures
+        self._committee = Committee(layout, members, temperatures, device)
         self._hints = Hints(layout)
         sizes = [len(domain.paths) for domain in layout.domains]
         self._category_base = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
@@ -87,33 +74,12 @@ class ProductPredictor:
         return answer
 
     def probabilities(self, texts: list[str]) -> dict[str, Floats]:
-        """Calibrated probabilities by key: "domain" (n, d), and each head (n, labels) given its domain.
-
-        Rows for which a head's domain is out of the question are zeros.
-        """
-        parts = [self._chunk(texts[i : i + _CHUNK]) for i in range(0, len(texts), _CHUNK)]
-        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-
-    def _chunk(self, texts: list[str]) -> dict[str, Floats]:
-        bags = self._vocabulary.bags(texts)
-        rows, offsets = (torch.from_numpy(a).to(self._device) for a in (bags.rows, bags.offsets.astype(np.int32)))
-        with torch.inference_mode():
-            pooled = self._network.pool(rows, offsets)  # (n, width)
-            domain = self._softmax("domain", self._network.domain_logits(pooled))  # (n, d)
-            found = {"domain": domain}
-            for place, part in enumerate(self.layout.domains):
-                likely = torch.nonzero(domain[:, place] >= _LIKELY)[:, 0]  # (m,)
-                for key, logits in self._network.head_logits(part.name, pooled[likely]).items():
-                    whole = torch.zeros((len(texts), logits.shape[1]), device=self._device)
-                    found[key] = whole.index_copy_(0, likely, self._softmax(key, logits))
-            return {key: values.cpu().numpy() for key, values in found.items()}
-
-    def _softmax(self, key: str, logits: Tensor) -> Tensor:
-        return torch.softmax(logits / self._temperatures[key], dim=1)
+        """Calibrated probabilities by key, from the text alone; see Committee.probabilities."""
+        return self._committee.probabilities(texts)
 
     def _answer(self, texts: list[str], hints: list[str | None] | None) -> ProductBatch:
         found = self.probabilities(texts)
-        domain = found["domain"]
+        domain = found[DOMAIN]
         joint = np.concatenate(
             [domain[:, i : i + 1] * found[part.category.key] for i, part in enumerate(self.layout.domains)], axis=1
         )  # (n, c)

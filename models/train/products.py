@@ -15,10 +15,25 @@ import msgspec
 from models.data import catalogues
 from models.evaluate.products import evaluate
 from models.registry import load, save
+from models.text.network import Size
 from models.train.title_artifact import fit_artifact
 from models.train.title_fit import Recipe
 
 NAME = "shelfstream-products"
+RECIPES = (
+    Recipe(size=Size(width=192, hidden=384), vote=0.65),
+    # Words and pairs alone: a title has few, so few may be left out; the low rate keeps it from learning by heart.
+    Recipe(
+        size=Size(width=128, hidden=128),
+        groups=2,
+        vote=0.35,
+        epochs=10,
+        thinning=0.1,
+        dropout=0.3,
+        table_rate=3e-3,
+        at_least=3,
+    ),
+)
 
 
 def train(
@@ -35,8 +50,8 @@ def train(
     Gives what the artifact is and its figures, as JSON-able values; the figures also go into its manifest.
     Errors: DataError when a data set is missing.
     """
-    recipe = Recipe() if epochs is None else replace(Recipe(), epochs=epochs)
-    fit_artifact(catalogues.load(data), output, recipe, name=NAME, seed=seed, progress=progress)
+    recipes = [recipe if epochs is None else replace(recipe, epochs=epochs) for recipe in RECIPES]
+    fit_artifact(catalogues.load(data), output, recipes, name=NAME, seed=seed, progress=progress)
     measured = evaluate(data, output, baselines=baselines, progress=progress)
     stored = load(output)
     metrics = {key: measured[key] for key in ("figures", "slices", "baselines")}

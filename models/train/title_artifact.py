@@ -13,10 +13,9 @@ import torch
 from models.data.splits import TRAIN, VALIDATION
 from models.data.titles import LabelledTitles
 from models.registry import Manifest, content_version, save
-from models.text.bags import Vocabulary
-from models.text.compact import pack, unpack
+from models.text.committee import DOMAIN, Member, mean_log_probabilities
+from models.text.compact import member, pack
 from models.text.layout import Layout
-from models.text.network import TitleNetwork
 from models.text.ngrams import BITS, CHARACTER_RUNS, MAX_CODE_POINTS
 from models.text.predictor import KIND
 from models.train.temperature import temperature
@@ -26,7 +25,13 @@ from models.train.title_layout import layout_of
 
 
 def fit_artifact(
-    sets: Sequence[LabelledTitles], output: Path, recipe: Recipe, *, name: str, seed: int, progress: bool
+    sets: Sequence[LabelledTitles],
+    output: Path,
+    recipes: Sequence[Recipe],
+    *,
+    name: str,
+    seed: int,
+    progress: bool,
 ) -> Manifest:
     """Fit on buckets 2-8, stop and calibrate on 9, store. Measuring it is models.evaluate's job."""
     taught = [part.where(TRAIN) for part in sets]
@@ -34,9 +39,14 @@ def fit_artifact(
     training = examples(taught, layout)
     validation = examples([part.where([VALIDATION]) for part in sets], layout)
     with _one_thread():
-        fitted = fit(training, validation, layout, recipe, seed=seed, progress=progress)
-    tensors = pack(fitted.network, fitted.vocabulary.slots)
-    stored = unpack(tensors, layout, recipe.size)
+        fitted = [fit(training, validation, layout, recipe, seed=seed, progress=progress) for recipe in recipes]
+        tensors = pack([one.member for one in fitted])
+        given = [{"size": asdict(recipe.size), "groups": recipe.groups, "vote": recipe.vote} for recipe in recipes]
+        stored = [
+            member(tensors, place, layout, recipe.size, recipe.groups, recipe.vote)
+            for place, recipe in enumerate(recipes)
+        ]
+        temperatures = _temperatures(stored, validation, layout)
     manifest = Manifest(
         name=name,
         version=content_version(tensors, "1"),
@@ -46,14 +56,14 @@ def fit_artifact(
             "code_points": MAX_CODE_POINTS,
             "hash_bits": BITS,
             "character_runs": list(CHARACTER_RUNS),
-            "size": asdict(recipe.size),
-            "temperatures": _temperatures(stored, fitted.vocabulary, validation, layout),
+            "members": given,
+            "temperatures": temperatures,
         },
         labels={head.key: len(head.labels) for head in layout.heads()},
         training={
-            "recipe": asdict(recipe),
+            "recipes": [asdict(recipe) for recipe in recipes],
             "seed": seed,
-            "validation_losses": [round(loss, 5) for loss in fitted.losses],
+            "validation_losses": [[round(loss, 5) for loss in one.losses] for one in fitted],
             "fitted_buckets": list(TRAIN),
             "calibrated_on_bucket": VALIDATION,
             "rows": {part.domain: len(part) for part in taught},
@@ -63,14 +73,13 @@ def fit_artifact(
     return save(output, manifest, tensors, {"layout": layout.to_table()})
 
 
-def _temperatures(
-    network: TitleNetwork, vocabulary: Vocabulary, validation: Examples, layout: Layout
-) -> dict[str, float]:
+def _temperatures(members: Sequence[Member], validation: Examples, layout: Layout) -> dict[str, float]:
     """One temperature per head, and one for the domain, from the validation titles."""
-    found = logits(network, vocabulary.bags(validation.titles), validation, layout)
-    domains = np.eye(len(layout.domains), dtype=np.float32)[validation.domains]
-    counts = {**validation.counts, "domain": domains}
-    return {key: round(temperature(values, counts[key]), 5) for key, values in found.items()}
+    each = [logits(one, validation, layout) for one in members]
+    votes = [one.vote for one in members]
+    counts = {**validation.counts, DOMAIN: np.eye(len(layout.domains), dtype=np.float32)[validation.domains]}
+    found = {key: mean_log_probabilities([one[key] for one in each], votes) for key in each[0]}
+    return {key: round(temperature(values.numpy(), counts[key]), 5) for key, values in found.items()}
 
 
 @contextmanager

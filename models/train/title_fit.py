@@ -15,8 +15,10 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from models.text.bags import Bags, Vocabulary
+from models.text.committee import DOMAIN, Member
 from models.text.layout import Layout
 from models.text.network import Size, TitleNetwork
+from models.text.ngrams import GROUPS, ngrams
 from models.train.title_examples import Examples
 
 DOMAIN_WEIGHT = 0.3  # telling the three catalogues apart is easy; it must not drown the heads
@@ -24,31 +26,30 @@ _WARM_UP = 0.05  # share of the steps
 _FLOOR = 0.02  # last learning rate, of the highest
 
 
-_SIZE = Size(width=128, hidden=256)
-
-
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a title network is fitted. Defaults: what the shipped artifact was made with."""
+    """How one title network is fitted. Defaults: what suits a network that reads everything."""
 
-    size: Size = _SIZE
-    epochs: int = 20
-    patience: int = 6  # epochs without a better validation loss before it ends
+    size: Size
+    groups: int = GROUPS  # of n-grams that it reads: 1 words, 2 pairs too, 3 character runs too
+    vote: float = 1.0  # its share in the committee
+    epochs: int = 14
+    patience: int = 4  # epochs without a better validation loss before it ends
     batch: int = 1024  # titles
     table_rate: float = 6e-3  # learning rate of the n-gram table
     layer_rate: float = 3e-3
     dropout: float = 0.2  # of units
     thinning: float = 0.4  # share of a title's n-grams left out at each visit
+    emptied: float = 0.01  # share of titles shown without any n-gram: what is unreadable gets the base rates
     count_power: float = 0.75  # a title in k rows weighs k**count_power
-    at_least: int = 3  # titles an n-gram must be seen in to get a row
+    at_least: int = 4  # titles an n-gram must be seen in to get a row
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """The network with the lowest validation loss, and how it came about."""
 
-    network: TitleNetwork
-    vocabulary: Vocabulary
+    member: Member
     losses: list[float]  # validation loss after each epoch
 
 
@@ -58,19 +59,19 @@ def fit(
     """Fit on `training`, stop by `validation`. Equal seeds give equal weights on one thread of the same machine."""
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
-    vocabulary = Vocabulary.seen(training.titles, recipe.at_least)
-    bags, held_out = vocabulary.bags(training.titles), vocabulary.bags(validation.titles)
+    vocabulary = Vocabulary.seen(training.titles, recipe.at_least, recipe.groups)
+    bags, held_out = (vocabulary.bags(ngrams(given.titles)) for given in (training, validation))
     network = TitleNetwork(len(vocabulary), recipe.size, layout, recipe.dropout)
     targets = _Targets(training, layout, recipe.count_power)
     checks = _Targets(validation, layout, 1.0)
     steps = math.ceil(len(training) / recipe.batch) * recipe.epochs
     optimizer, schedule = _optimizer(network, recipe, steps)
     best, losses = copy.deepcopy(network), list[float]()
-    epochs = tqdm(range(recipe.epochs), desc="products: epochs", disable=not progress)
+    epochs = tqdm(range(recipe.epochs), desc="epochs", disable=not progress)
     for _ in epochs:
         network.train()
         for rows in _batches(len(training), recipe.batch, random):
-            loss = targets.loss(network, bags.take(rows).thinned(recipe.thinning, random), rows)
+            loss = targets.loss(network, bags.take(rows).thinned(recipe.thinning, recipe.emptied, random), rows)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -81,19 +82,18 @@ def fit(
             best = copy.deepcopy(network)
         elif len(losses) - int(np.argmin(losses)) > recipe.patience:
             break
-    return Fitted(best.eval(), vocabulary, losses)
+    return Fitted(Member(best.eval(), vocabulary, recipe.vote), losses)
 
 
-def logits(network: TitleNetwork, bags: Bags, given: Examples, layout: Layout) -> dict[str, NDArray[np.float32]]:
-    """Logits of the "domain" (n, d) and, by head key, of the titles truly of that head's domain (m, labels)."""
-    network.eval()
+def logits(member: Member, given: Examples, layout: Layout) -> dict[str, Tensor]:
+    """Logits of DOMAIN (n, d) and, by head key, of the titles truly of that head's domain (m, labels)."""
     with torch.inference_mode():
-        pooled = _pool(network, bags)
-        found = {"domain": network.domain_logits(pooled)}
+        pooled = _pool(member.network, member.vocabulary.bags(ngrams(given.titles)))
+        found = {DOMAIN: member.network.domain_logits(pooled)}
         for place, domain in enumerate(layout.domains):
             own = pooled[int(given.starts[place]) : int(given.starts[place + 1])]
-            found |= network.head_logits(domain.name, own)
-    return {key: values.numpy() for key, values in found.items()}
+            found |= member.network.head_logits(domain.name, own)
+    return found
 
 
 class _Targets:
