@@ -87,14 +87,18 @@ def pack(habits: Habits, rows: np.ndarray) -> None:
     rows["basket"] = np.packbits(habits.basket[:, :categories], axis=1, bitorder="little")
 
 
-def walk(habits: Habits, steps: Schedule, touches: Touches, places: int) -> Habits:
+def walk(habits: Habits, steps: Schedule, touches: Touches, places: int, kept: NDArray[np.bool_]) -> Habits:
     """Apply a window's events to the habits of its users, by rank, in place.
 
-    Returns the habits and baskets right after each event, (n, categories + 1) in the order of the steps.
+    Returns the habits and baskets right after each event that `kept` (n,) names, in the order of the steps: two
+    kilobytes each, so only those that are to be answered.
     """
     weight, hour, basket = habits.weight, habits.hour, habits.basket
     n, columns = len(steps.order), weight.shape[1]
-    after = Habits(np.empty((n, columns), np.float32), np.empty((n, columns), np.uint16), np.empty((n, columns), bool))
+    keep = kept[steps.order]
+    ends = np.concatenate([[0], np.cumsum(keep)])[np.append(steps.starts, n)].tolist()
+    shape = (ends[-1], columns)
+    after = Habits(np.empty(shape, np.float32), np.empty(shape, np.uint16), np.empty(shape, bool))
     flat_weight, flat_hour, flat_basket = weight.reshape(-1), hour.reshape(-1), basket.reshape(-1)
     taken = np.count_nonzero(weight, axis=1)
 
@@ -119,7 +123,12 @@ def walk(habits: Habits, steps: Schedule, touches: Touches, places: int) -> Habi
         for rank in np.nonzero(taken[:width] > places)[0]:
             _make_room(weight[rank], hour[rank], now[start + rank], int(cells[rank] - rank * columns))
             taken[rank] -= 1
-        after.weight[cut], after.hour[cut], after.basket[cut] = weight[:width], hour[:width], basket[:width]
+        begin, end = ends[step], ends[step + 1]
+        if end > begin:
+            which: slice | NDArray[np.bool_] = slice(width) if end - begin == width else keep[cut]
+            after.weight[begin:end] = weight[:width][which]
+            after.hour[begin:end] = hour[:width][which]
+            after.basket[begin:end] = basket[:width][which]
     return after
 
 

@@ -24,7 +24,7 @@ from schemas.state import ROW_FORMAT, model_key
 
 CHUNK = 256  # events scored at once: their features stay in the processor's cache
 LIKED_SHOWN = 3
-REWARM_CHUNK = 4_096  # users replayed at once
+REWARM_CHUNK = 1_024  # users replayed at once, of 32 tokens each: some 70 MB of gates and inputs
 
 
 class BehaviourPredictor:
@@ -81,7 +81,7 @@ class BehaviourPredictor:
         self._check(rows, places, events, emit)
         chosen = np.arange(len(places)) if emit is None else np.nonzero(emit)[0]
         after = rows.copy()
-        window = windows.apply(after, places, events, self.names)
+        window = windows.apply(after, places, events, self.names, kept=emit)
         with torch.inference_mode():
             h_at_token = self._encode(window, rows, after)
             return self._answer(window, rows, after, places, events, chosen, h_at_token, top)
@@ -141,7 +141,7 @@ class BehaviourPredictor:
         h_at_token: NDArray[np.float32],
         top: int,
     ) -> BehaviourBatch:
-        m, place = len(chosen), window.steps.place()
+        m = len(chosen)
         batch = BehaviourBatch(
             rows=after,
             category_ids=np.full((m, top), -1, np.int32),
@@ -155,13 +155,13 @@ class BehaviourPredictor:
         for start in range(0, m, CHUNK):
             cut = slice(start, start + CHUNK)
             here = chosen[cut]
-            memory = windows.memory(window, rows, slots, events, here, place)
+            memory = windows.memory(window, rows, slots, events, here)
             h = torch.from_numpy(windows.pick(h_at_token, window.latest[here], rows["h"][slots[here]]))
             chances, week = self._score(h, memory)
             near = max(top, NEAR)
             ids, confidence = heaviest(chances, near)
             batch.category_ids[cut], batch.category_confidence[cut] = ids[:, :top], confidence[:, :top]
-            at = place[here]
+            at = window.place[here]
             batch.product_ids[cut], batch.product_confidence[cut] = self._shelf.rank(
                 chances, ids[:, :NEAR], window.products[at], top
             )

@@ -36,7 +36,9 @@ class Window:
     visits: NDArray[np.float32]  # (t,) after each token
     rhythm: NDArray[np.float32]  # (t,) days
     first_ms: NDArray[np.int64]  # (t,)
-    habits: habit.Habits  # by step
+    habits: habit.Habits  # by step, of the events that are kept
+    place: NDArray[np.int64]  # (n,) of each event by step
+    kept_place: NDArray[np.int64]  # (n,) of each event that is kept, among those
     hour: NDArray[np.uint16]  # (n,)
     products: NDArray[np.int32]  # (n, places) by step
     liked_keys: NDArray[np.uint32]  # (n, places) by step
@@ -44,14 +46,22 @@ class Window:
 
 
 def apply(
-    rows: np.ndarray, slots: NDArray[np.integer], events: EventColumns, names: NDArray[np.uint32], *, lists: bool = True
+    rows: np.ndarray,
+    slots: NDArray[np.integer],
+    events: EventColumns,
+    names: NDArray[np.uint32],
+    *,
+    kept: NDArray[np.bool_] | None = None,
+    lists: bool = True,
 ) -> Window:
     """Apply events to rows in place, but for h and c.
 
-    `names` (categories,) are the crc32 of the category names, for the ring. Without `lists`, recent products and liked
-    attributes are left alone (training needs neither).
+    `names` (categories,) are the crc32 of the category names, for the ring. Habits are remembered at the events that
+    `kept` (n,) names; None is all. Without `lists`, recent products and liked attributes are left alone (training
+    needs neither).
     """
     steps = schedule(slots)
+    kept = np.ones(len(slots), bool) if kept is None else kept
     tokens = read_tokens(rows, slots, events, len(names))
     visits, rhythm, first_ms = _visits(rows, tokens)
     latest = _latest(slots, tokens)
@@ -59,7 +69,7 @@ def apply(
 
     habits = habit.unpack(rows[steps.users], len(names))
     touches = _touches(events, tokens, hour, len(names))
-    after = habit.walk(habits, steps, touches, rows["habit_id"].shape[1])
+    after = habit.walk(habits, steps, touches, rows["habit_id"].shape[1], kept)
 
     held = lately.unpack(rows[steps.users])
     products = np.empty((0, 0), np.int32)
@@ -75,27 +85,31 @@ def apply(
     habit.pack(habits, touched)
     lately.pack(held, touched)
     rows[steps.users] = touched
+    place = steps.place()
     window = Window(
-        steps,
-        tokens,
-        latest,
-        visits,
-        rhythm,
-        first_ms,
-        after,
-        hour,
-        products,
-        liked_keys,
-        liked_weights,
+        steps=steps,
+        tokens=tokens,
+        latest=latest,
+        visits=visits,
+        rhythm=rhythm,
+        first_ms=first_ms,
+        habits=after,
+        place=place,
+        kept_place=(np.cumsum(kept[steps.order]) - 1)[place],
+        hour=hour,
+        products=products,
+        liked_keys=liked_keys,
+        liked_weights=liked_weights,
     )
     _write_back(rows, slots, events, window, names)
     return window
 
 
-def memory(window: Window, rows: np.ndarray, slots: NDArray[np.integer], events: EventColumns,
-           chosen: NDArray[np.int64], place: NDArray[np.int64]) -> Memory:  # fmt: skip
-    """What the network reads at the chosen events; `rows` are those before the window, `place` is steps.place()."""
-    at, user, token = place[chosen], slots[chosen], window.latest[chosen]
+def memory(
+    window: Window, rows: np.ndarray, slots: NDArray[np.integer], events: EventColumns, chosen: NDArray[np.int64]
+) -> Memory:
+    """What the network reads at the chosen events, all of them kept; `rows` are those before the window."""
+    at, user, token = window.kept_place[chosen], slots[chosen], window.latest[chosen]
     columns = slice(0, window.habits.weight.shape[1] - 1)
     age = habit.ages(window.hour[chosen][:, None], window.habits.hour[at, columns])
     first_ms = pick(window.first_ms, token, rows["first_ms"][user])

@@ -81,7 +81,7 @@ class Pieces:
             (state[0, users][None], state[1, users][None]),
         )
         state = state.index_copy(1, users, torch.cat([h_end, c_end]))
-        memory = windows.memory(window, before, slots, events, np.arange(len(slots)), window.steps.place())
+        memory = windows.memory(window, before, slots, events, np.arange(len(slots)))
         return h[torch.from_numpy(steps.place()[window.latest])], memory, state
 
     def _category_targets(self, which: NDArray[np.int64], memory: Memory) -> Tensor:
