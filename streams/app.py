@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import faust
+from faust.exceptions import ConsumerNotStarted
 from aiokafka import AIOKafkaProducer
 from faust.types import TP
 
@@ -134,7 +135,7 @@ class WorkerBuilder:
     def build(self) -> Worker:
         """The worker, ready to be started."""
         app = self.app
-        self.health.assigned = lambda: bool(app.started and app._consumer is not None and app.consumer.assignment())
+        self.health.assigned = lambda: _has_partitions(app)
         self.health.recovered = lambda: app.tables.actives_ready and not app.rebalancing
         app.on_partitions_revoked.connect(_drain_on_revoke, weak=False)  # type: ignore[arg-type]  # any coroutine will do
         return Worker(app, self.health, app.pipelines)
@@ -162,6 +163,13 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
         )
         builder.agent(USER_BEHAVIOUR, USER_STATE, state, behaviour, device)
     return builder.build()
+
+
+def _has_partitions(app: WorkerApp) -> bool:
+    try:
+        return bool(app.started and app._consumer is not None and app.consumer.assignment())
+    except ConsumerNotStarted:  # for the moment between making the consumer and its thread running
+        return False
 
 
 async def _drain_on_revoke(app: Any, *args: Any, **kwargs: Any) -> None:
