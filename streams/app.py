@@ -88,12 +88,16 @@ class WorkerBuilder:
         """The cluster's name of a declared topic."""
         return self.settings.topics.prefix + name
 
-    def table(self, spec: TopicSpec, *, shared: bool) -> RowStore:
-        """Register the table whose changelog is `spec`; `shared` tables are held whole by every worker."""
+    def table(self, source: TopicSpec, spec: TopicSpec, *, shared: bool) -> RowStore:
+        """Register the table that the agent of `source` writes and whose changelog is `spec`.
+
+        Every worker holds all of a `shared` table.
+        """
         table = declare(
             self.app,
             GlobalRowTable if shared else RowTable,
             spec.name,
+            self.topic(source.name),
             self.topic(spec.name),
             partitions=self.settings.topics.partitions,
             rocks=self._rocks,
@@ -148,12 +152,12 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
     device = choose_device(settings.device, settings.models.threads)
     builder = WorkerBuilder(settings, clock)
     products = load_products(settings.models.products, device)
-    features = builder.table(PRODUCT_FEATURES, shared=True)
+    features = builder.table(PRODUCT_UPSERT, PRODUCT_FEATURES, shared=True)
     if "products" in settings.agents:
         logic = ProductLogic(products, clock)
         builder.agent(PRODUCT_UPSERT, PRODUCT_FEATURES, features, logic, device)
     if "behaviour" in settings.agents:
-        state = builder.table(USER_STATE, shared=False)
+        state = builder.table(USER_BEHAVIOUR, USER_STATE, shared=False)
         behaviour = BehaviourLogic(
             load_behaviour(settings.models.behaviour, device),
             lambda keys: features.read(0, keys),

@@ -1,7 +1,6 @@
 """Runs a built worker until a signal or an error ends it, and says why with its exit code."""
 
 import asyncio
-import gc
 import logging
 import sys
 
@@ -9,12 +8,12 @@ import faust
 import uvloop
 
 from streams.app import Worker
+from streams.collector import calm_collector
 from streams.config import Settings
 from streams.errors import StreamError
 from streams.metrics.server import WebServer
 
 log = logging.getLogger(__name__)
-GC_THRESHOLD = 50_000  # windows make tens of thousands of short-lived objects; the default looks at them every 700
 
 
 def run_worker(worker: Worker, settings: Settings) -> int:
@@ -24,9 +23,7 @@ def run_worker(worker: Worker, settings: Settings) -> int:
     """
     web = WebServer(settings.web.host, settings.web.port, worker.health)
     web.start()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 100)
+    calm_collector()
     try:
         return _run(worker)
     finally:

@@ -33,7 +33,7 @@ def main() -> int:
     builder = WorkerBuilder(settings)
     events = TopicSpec(source, "user_id", Event, "events of the reference job", "delete")
     state = TopicSpec(changelog(source), "user_id", None, "state of the reference job", "compact")
-    rows = builder.table(state, shared=False)
+    rows = builder.table(events, state, shared=False)
     builder.agent(events, state, rows, ReferenceLogic(target, builder.clock), device)
     return run_worker(builder.build(), settings)
 

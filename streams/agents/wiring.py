@@ -27,5 +27,6 @@ def connect(
             if event.message.generation_id == app.consumer_generation_id:
                 await pipeline.offer(event)
 
+    consume.__name__ = consume.__qualname__ = logic.name  # what Faust's logs call the agent
     app.agent(topic, name=logic.name, concurrency=1)(consume)
     return pipeline

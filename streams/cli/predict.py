@@ -36,9 +36,11 @@ def products(
     """
     from models.predict import load_products
     from streams.clock import now_ms
+    from streams.collector import calm_collector
     from streams.offline.products import predict_products
 
     model = load_products(artifact, _device(device))
+    calm_collector()
     with _reading(input) as lines, _writing(output) as out:
         _finish(_write(predict_products(model, lines, now_ms), out))
 
@@ -61,12 +63,14 @@ def users(
     """
     from models.predict import load_behaviour, load_products
     from streams.clock import now_ms
+    from streams.collector import calm_collector
     from streams.offline.products import predict_products
     from streams.offline.table import MemoryRows
     from streams.offline.users import predict_users
 
     place = _device(device)
-    features, attributes = MemoryRows(), ()
+    features = MemoryRows()
+    attributes: tuple[tuple[str, str], ...] = ()
     if products is not None:
         catalogue = load_products(None, place)
         attributes = catalogue.attributes
@@ -74,6 +78,7 @@ def users(
             for _ in predict_products(catalogue, lines, now_ms, features=features):
                 pass
     model = load_behaviour(artifact, place)
+    calm_collector()
     with _reading(input) as lines, _writing(output) as out:
         found = predict_users(model, lines, now_ms, top=top, emit=emit.value, features=features, attributes=attributes)
         _finish(_write(found, out))

@@ -16,10 +16,10 @@ EXAMPLE = "Example: shelfstream worker --bootstrap-servers kafka:9092 --state-di
 
 def worker(
     config: Annotated[Path | None, typer.Option(help="Settings file; default: shelfstream.toml if it is here.")] = None,
-    check_config: Annotated[bool, typer.Option("--check-config", help="Print all settings as they are, and end.")] = False,
-    bootstrap_servers: Annotated[str | None, typer.Option(help="host:port of the cluster (kafka.bootstrap_servers).")] = None,
+    check_config: Annotated[bool, typer.Option("--check-config", help="Print all settings and end.")] = False,
+    bootstrap_servers: Annotated[str | None, typer.Option(help="host:port of the cluster.")] = None,
     name: Annotated[str | None, typer.Option(help="Consumer group of the workers (name).")] = None,
-    agent: Annotated[list[str] | None, typer.Option(help="Run only this agent: products or behaviour (agents).")] = None,
+    agent: Annotated[list[str] | None, typer.Option(help="Run only this agent: products or behaviour.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda (device).")] = None,
     state_dir: Annotated[Path | None, typer.Option(help="Folder of the local tables (state.dir).")] = None,
     topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic name (topics.prefix).")] = None,

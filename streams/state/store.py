@@ -21,7 +21,7 @@ class RowStore(Store[bytes, bytes]):
     """Rows of bytes by key, with the changelog offset they reach up to, in the same atomic write."""
 
     def __init__(
-        self, rocks: Rocks, folder: Path, *args: Any, on_recovered: Callable[[int], None], **kwargs: Any
+        self, rocks: Rocks, folder: Path, source: str, *args: Any, on_recovered: Callable[[int], None], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self._rocks = rocks
@@ -29,7 +29,8 @@ class RowStore(Store[bytes, bytes]):
         self._on_recovered = on_recovered
         self._databases: dict[int, Rdict] = {}
         self._unlogged = unlogged()
-        self._active: set[int] = set()
+        self._source = source
+        self._written_here: set[int] = set()
 
     # -- the engine's side -------------------------------------------------------------------------------------------
 
@@ -75,7 +76,7 @@ class RowStore(Store[bytes, bytes]):
         """Runs of the changelog, each in few WriteBatches with their offset. A worker's own writes are left out."""
         for event in batch:
             run = run_of(event.message)
-            if run.tp.partition in self._active and not self.app.in_recovery:
+            if run.tp.partition in self._written_here and not self.app.in_recovery:
                 continue  # echoed by Kafka after we wrote it; applying it could put an older row over a newer one
             self._apply_run(run)
 
@@ -83,10 +84,9 @@ class RowStore(Store[bytes, bytes]):
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
         """Close what we no longer own; what is new opens when it is first read."""
-        topics = self.table.changelog_topic.topics
-        self._active = {tp.partition for tp in self.app.assignor.assigned_actives() if tp.topic in topics}
+        self._written_here = {tp.partition for tp in assigned if tp.topic == self._source}
         if not self.table.is_global:
-            held = self._active | {tp.partition for tp in self.app.assignor.assigned_standbys() if tp.topic in topics}
+            held = {tp.partition for tp in assigned if tp.topic in self.table.changelog_topic.topics}
             for partition in [number for number in self._databases if number not in held]:
                 self._databases.pop(partition).close()
 

@@ -14,17 +14,23 @@ from streams.state.store import RowStore
 
 class _RowTable(Table[bytes, bytes]):
     def __init__(
-        self, *args: Any, rocks: Rocks, folder: Path, on_recovered: Callable[[int], None], **kwargs: Any
+        self, *args: Any, rocks: Rocks, folder: Path, source: str, on_recovered: Callable[[int], None], **kwargs: Any
     ) -> None:
         super().__init__(*args, key_type=bytes, value_type=bytes, **kwargs)
+        self._source = source
         self._rocks = rocks
         self._folder = folder
         self._on_recovered = on_recovered
 
     def _new_store(self) -> RowStore:
+        folder = self._folder / self.name
         return RowStore(
-            self._rocks, self._folder / self.name, "rocksdb://", self.app, self, on_recovered=self._on_recovered
+            self._rocks, folder, self._source, "rocksdb://", self.app, self, on_recovered=self._on_recovered
         )
+
+    def _changelog_topic_name(self) -> str:
+        name: str = self.changelog_topic.get_topic_name()  # Faust's assignor asks here, not the topic itself
+        return name
 
     @property
     def rows(self) -> RowStore:
@@ -42,16 +48,20 @@ class GlobalRowTable(_RowTable, GlobalTable):
 
 
 def declare(
-    app: faust.App, table: type[_RowTable], name: str, changelog: str, *,
+    app: faust.App, table: type[_RowTable], name: str, source: str, changelog: str, *,
     partitions: int, rocks: Rocks, folder: Path, on_recovered: Callable[[int], None],
 ) -> Any:  # fmt: skip
-    """Register a table under its changelog topic, which must exist and have as many partitions as its source topic."""
+    """Register a table that the agent of the topic `source` writes.
+
+    Its changelog topic must exist and have as many partitions as the source.
+    """
     is_global = issubclass(table, GlobalTable)
     made = table(
         app,
         name=name,
         rocks=rocks,
         folder=folder,
+        source=source,
         on_recovered=on_recovered,
         partitions=partitions,
         is_global=is_global,

@@ -16,6 +16,7 @@ from streams.transport.runs import RecordRun
 from tests.unit.streams.making import record
 
 MIB = 1024 * 1024
+SOURCE = "events"
 CHANGELOG = "changelog"
 
 OpenStore = Callable[..., RowStore]
@@ -31,9 +32,6 @@ class App:
 
     def __init__(self) -> None:
         self.in_recovery = True
-        self.actives: set[TP] = set()
-        self.standbys: set[TP] = set()
-        self.assignor = SimpleNamespace(assigned_actives=lambda: self.actives, assigned_standbys=lambda: self.standbys)
         self.conf = SimpleNamespace()
         self.loop = None
 
@@ -56,7 +54,7 @@ def open_store(tmp_path: Path, app: App, recovered: list[int]) -> Iterator[OpenS
     def make(*, shared: bool = False, folder: Path = tmp_path / "rows") -> RowStore:
         topic = SimpleNamespace(topics=[CHANGELOG])
         table = SimpleNamespace(is_global=shared, changelog_topic=topic, name="rows")
-        store = RowStore(rocks, folder, "rocksdb://", app, table, on_recovered=recovered.append)
+        store = RowStore(rocks, folder, SOURCE, "rocksdb://", app, table, on_recovered=recovered.append)
         stores.append(store)
         return store
 
@@ -78,10 +76,10 @@ def apply(store: RowStore, *runs: Any) -> None:
 
 
 def assign(store: RowStore, app: App, actives: set[int], standbys: Sequence[int] = ()) -> None:
-    """Tell the store about an assignment, as Faust does before it recovers."""
-    app.actives = {log_tp(partition) for partition in actives}
-    app.standbys = {log_tp(partition) for partition in standbys}
-    asyncio.run(store.on_rebalance(app.actives, set(), app.actives))
+    """Tell the store about an assignment, as Faust does before it recovers: source and changelog of the actives."""
+    assigned = {log_tp(partition) for partition in (*actives, *standbys)}
+    assigned |= {TP(SOURCE, partition) for partition in actives}
+    asyncio.run(store.on_rebalance(assigned, set(), assigned))
 
 
 def test_written_rows_are_read_in_the_order_asked(open_store: OpenStore) -> None:
@@ -218,5 +216,5 @@ def test_reset_removes_the_local_copy_only(open_store: OpenStore) -> None:
 
 
 def test_local_backups_are_refused_with_what_to_do_instead(open_store: OpenStore) -> None:
-    with pytest.raises(ConfigError, match="rebuild it from the changelog"):
+    with pytest.raises(ConfigError, match="to rebuild it"):
         open_store().restore_backup(log_tp(0))
