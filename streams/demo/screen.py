@@ -15,7 +15,7 @@ from streams.demo.latency import PERCENTILES
 
 WIDTH = 118
 ROWS = 5  # of each list
-FIXED_LINES = 21  # of the view, besides the lists
+FIXED_LINES = 23  # of the view, besides the lists
 STREAM_WIDTH = 60
 
 
@@ -96,19 +96,19 @@ def _products(rows: Sequence[ProductRow], height: int) -> RenderableType:
             _mark("✓" if row.right else "✗", row.right), _seen(row.unseen),
         )  # fmt: skip
     for _ in range(height - len(rows)):
-        table.add_row(*[""] * 6)
+        table.add_row("")
     return Panel(table, title="products", title_align="left", border_style="blue", padding=(0, 0))
 
 
 def _users(rows: Sequence[UserRow], height: int) -> RenderableType:
-    table = _list("household bought", "predicted next", "", "bought next")
+    table = _list("household bought", "predicted next", "bought next")
     for row in rows[-height:]:
         table.add_row(
-            _cut(f"{row.user}: {row.bought}", 34), _cut(", ".join(name.title() for name in row.predicted), 56), "",
+            _cut(f"{row.user}: {row.bought}", 34), _cut(", ".join(name.title() for name in row.predicted), 56),
             _cut(row.wanted, 26), _mark(f"#{row.rank}" if row.rank else "✗", row.rank > 0), _seen(row.unseen),
         )  # fmt: skip
     for _ in range(height - len(rows)):
-        table.add_row(*[""] * 6)
+        table.add_row("")
     return Panel(table, title="households", title_align="left", border_style="blue", padding=(0, 0))
 
 
@@ -126,7 +126,7 @@ def _mark(text: str, right: bool) -> Text:
 
 
 def _seen(unseen: bool) -> Text:
-    return Text("unseen", style="bold") if unseen else Text("", style="dim")
+    return Text("unseen", style="bold") if unseen else Text("seen", style="dim")
 
 
 def _cut(text: str, width: int) -> str:
