@@ -113,8 +113,9 @@ def _plot(results: dict[str, Any], path: Path) -> None:
     )
     left.bar_label(bars, [f"{rate:,.0f}" for rate in rates], padding=2)
     left.set_title("Reference job, events/s, one worker")
-    left.set_yscale("log")
-    left.margins(y=0.15)
+    if rates:  # a logarithmic axis without a value cannot be drawn
+        left.set_yscale("log")
+        left.margins(y=0.15)
     targets = [(line, line.value(results)) for line in LINES if line.at_least is not None or line.at_most is not None]
     shown = [(line, value) for line, value in targets if value is not None]
     shares = [
