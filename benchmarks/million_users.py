@@ -30,7 +30,7 @@ def run(setting: Setting) -> dict[str, Any]:
     """Recovery and memory, in one run of one worker."""
     opened = shop.open_shop(setting, "million-users")
     users = setting.pick(1_000_000, 20_000)
-    rows = _real_rows(setting.pick(100_000, 10_000))
+    rows = _real_rows(setting.pick(30_000, 10_000))
     changelog = opened.topic(USER_STATE.name)
     kafka.preload(setting.bootstrap, changelog, zip(_keys(users), islice(cycle(rows), users), strict=True))
     ends = kafka.EndOffsets(setting.bootstrap, changelog, DEFAULT_PARTITIONS)
