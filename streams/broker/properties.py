@@ -9,7 +9,7 @@ BATCH_OVERHEAD_BYTES = 64 * 1024  # the limit is on the record batch, so a 16 Mi
 CLEANER_BUFFER_BYTES = 32 * 1024 * 1024  # of the heap; the default of 128 MiB is a quarter of ours
 
 
-def server_properties(data: Path, port: int, controller_port: int) -> str:
+def server_properties(logs: Path, port: int, controller_port: int) -> str:
     """One node that is broker and controller, reachable from this machine only."""
     max_bytes = MAX_RECORD_BYTES + BATCH_OVERHEAD_BYTES
     return f"""process.roles=broker,controller
@@ -19,7 +19,7 @@ listeners=PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}
 advertised.listeners=PLAINTEXT://{HOST}:{port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={data / "logs"}
+log.dirs={logs}
 num.partitions=4
 auto.create.topics.enable=false
 message.max.bytes={max_bytes}

@@ -18,13 +18,27 @@ STATE_FILE = "broker.json"
 
 @dataclass(frozen=True, slots=True)
 class BrokerState:
-    """What broker.json holds. `started` tells the process from a later one that got the same pid."""
+    """What broker.json holds. `started` tells the supervisor from a later process that got the same pid.
+
+    `owner` is the process that the broker ends with, 0 for none.
+    """
 
     pid: int
     started: str
     port: int
-    detached: bool
+    owner: int = 0
+    owner_started: str = ""
     stopping: bool = False
+
+    @property
+    def detached(self) -> bool:
+        """Whether it runs until it is stopped."""
+        return self.owner == 0
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to end, or will be as soon as its supervisor sees that its owner is gone."""
+        return self.stopping or (self.owner != 0 and process_started(self.owner) != self.owner_started)
 
 
 def try_lock(data: Path, *, shared: bool = False) -> int | None:

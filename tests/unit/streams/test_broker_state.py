@@ -23,12 +23,13 @@ from streams.broker.state import (
     try_lock,
     write_state,
 )
+from streams.broker.storage import with_new_ids
 
 
 def own_state(**changes: object) -> BrokerState:
     started = process_started(os.getpid())
     assert started is not None
-    fields = {"pid": os.getpid(), "started": started, "port": 9, "detached": False} | changes
+    fields = {"pid": os.getpid(), "started": started, "port": 9} | changes
     return BrokerState(**fields)  # type: ignore[arg-type]
 
 
@@ -61,6 +62,18 @@ def test_a_held_lock_with_a_state_is_a_broker_that_does_not_answer_yet(tmp_path:
     assert found.bootstrap_servers == f"127.0.0.1:{port}"
     assert not found.started_here
     os.close(lock)
+
+
+def test_a_broker_whose_owner_is_gone_is_ending_before_anybody_told_it() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    state = own_state(owner=child.pid, owner_started=process_started(child.pid))
+    assert not state.is_ending
+    assert not state.detached
+    child.communicate(b"\n")
+    assert state.is_ending
+    assert own_state().detached
+    assert not own_state().is_ending
+    assert own_state(stopping=True).is_ending
 
 
 def test_one_holder_at_a_time_and_looking_does_not_hold(tmp_path: Path) -> None:
@@ -119,6 +132,18 @@ def test_a_folder_keeps_its_port_then_the_usual_one_is_taken_then_any(tmp_path: 
             taken.bind((properties.HOST, port))
             taken.listen()
         assert choose_port(tmp_path, None, usual) not in (last, usual)
+
+
+def test_every_folder_gets_ids_of_its_own() -> None:
+    meta = "#\ncluster.id=old\ndirectory.id=old\nnode.id=1\nversion=1\n"
+    first, second = with_new_ids(meta), with_new_ids(meta)
+    assert first != second
+    assert "old" not in first
+    assert [line for line in first.splitlines() if not line.startswith(("cluster.id=", "directory.id="))] == [
+        "#",
+        "node.id=1",
+        "version=1",
+    ]
 
 
 def test_the_broker_takes_records_of_16_mib_and_makes_no_topic_by_itself() -> None:
