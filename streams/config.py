@@ -86,7 +86,12 @@ class Settings(BaseSettings):
     """All settings of shelfstream."""
 
     model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter="_", env_nested_max_split=1
+        extra="forbid",
+        frozen=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_ignore_empty=True,
     )
 
     name: str = Field("shelfstream", pattern=r"^[a-zA-Z0-9._-]+$", description="consumer group of the workers")
