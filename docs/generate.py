@@ -18,7 +18,8 @@ def topics() -> str:
     rows = []
     for spec in TOPICS:
         value = f"[`{spec.value.__name__}`](../schemas/json/{spec.value.__name__}.schema.json)" if spec.value else "state row"
-        kept = "compacted" if spec.cleanup == "compact" else f"{spec.retention_ms // DAY_MS} days"
+        kept = "for ever" if spec.retention_ms < 0 else f"{spec.retention_ms // DAY_MS} days"
+        kept += ", compacted" if "compact" in spec.cleanup else ""
         size = f"{spec.max_message_bytes // 1024 // 1024} MiB"
         rows.append(f"| `{spec.name}` | {spec.key} | {value} | {spec.partitions} | {kept} | {size} | {spec.meaning} |")
     return "\n".join(

@@ -27,8 +27,9 @@ class TopicSpec:
     key: str
     value: type[Struct] | None
     meaning: str
-    cleanup: Literal["delete", "compact"]
+    cleanup: Literal["delete", "compact", "compact,delete"]
     retention_ms: int = -1
+    min_compaction_lag_ms: int = 0
     max_message_bytes: int = OUTPUT_MAX_BYTES
     partitions: int = DEFAULT_PARTITIONS
 
@@ -36,15 +37,17 @@ class TopicSpec:
     def config(self) -> dict[str, str]:
         """The topic's settings under Kafka's own names."""
         config = {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_message_bytes)}
-        if self.cleanup == "delete":
+        if "delete" in self.cleanup:
             config["retention.ms"] = str(self.retention_ms)
+        if self.min_compaction_lag_ms:
+            config["min.compaction.lag.ms"] = str(self.min_compaction_lag_ms)
         return config
 
 
 PRODUCT_UPSERT = TopicSpec(
-    "product-upsert", "product_id", ProductUpsert, "products as the catalogue writes them", "compact",
+    "product-upsert", "product_id", ProductUpsert, "products as the catalogue writes them", "delete",
     max_message_bytes=INPUT_MAX_BYTES,
-)  # fmt: skip
+)  # fmt: skip  # kept for ever, not compacted: a broker refuses records without key on compacted topics, we explain them
 USER_BEHAVIOUR = TopicSpec(
     "user-behaviour", "user_id", UserBehaviour, "what users do in the shop", "delete",
     retention_ms=30 * DAY_MS, max_message_bytes=INPUT_MAX_BYTES,
@@ -56,9 +59,9 @@ PRODUCT_CATEGORIES = TopicSpec(
     "product-categories", "product_id", ProductCategories, "predicted categories of each product", "compact"
 )
 USER_PREDICTIONS = TopicSpec(
-    "user-predictions", "user_id", UserPrediction, "what each user will want next, one per event", "delete",
-    retention_ms=7 * DAY_MS,
-)  # fmt: skip
+    "user-predictions", "user_id", UserPrediction, "what each user will want next, one per event", "compact,delete",
+    retention_ms=7 * DAY_MS, min_compaction_lag_ms=DAY_MS,
+)  # fmt: skip  # compacted after a day, so that the null value of an erased user removes what was predicted
 DEAD_LETTERS = TopicSpec(
     "dead-letters", "the record's own key", DeadLetter, "records that could not be answered, and why", "delete",
     retention_ms=30 * DAY_MS,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import faust
-from faust.exceptions import ConsumerNotStarted
 from aiokafka import AIOKafkaProducer
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
@@ -187,6 +187,7 @@ async def _drain_on_revoke(app: Any, *args: Any, **kwargs: Any) -> None:
 
 def _make_app(settings: Settings) -> WorkerApp:
     servers = settings.kafka.bootstrap_servers.split(",")
+    settings.state.dir.mkdir(parents=True, exist_ok=True)  # Faust makes one level of it only
     app = WorkerApp(
         settings.name,
         broker=[f"kafka://{server.strip()}" for server in servers],
