@@ -1,4 +1,4 @@
-"""Writes the pages that are made from the code: `python docs/generate.py`; with --check it only says which are stale."""
+"""Writes the pages that are made from the code: `python docs/generate.py`; with --check it only names stale ones."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,11 @@ def topics() -> str:
     """docs/topics.md"""
     rows = []
     for spec in TOPICS:
-        value = f"[`{spec.value.__name__}`](../schemas/json/{spec.value.__name__}.schema.json)" if spec.value else "state row"
+        value = (
+            f"[`{spec.value.__name__}`](../schemas/json/{spec.value.__name__}.schema.json)"
+            if spec.value
+            else "state row"
+        )
         kept = "for ever" if spec.retention_ms < 0 else f"{spec.retention_ms // DAY_MS} days"
         kept += ", compacted" if "compact" in spec.cleanup else ""
         size = f"{spec.max_message_bytes // 1024 // 1024} MiB"
@@ -28,9 +32,9 @@ def topics() -> str:
             "",
             MADE,
             "",
-            "`shelfstream topics create` makes them, `shelfstream topics verify` compares a cluster with this table. All have",
-            "the same number of partitions, because outputs and changelogs go to the partition of their source. Values are",
-            "MessagePack maps; inputs may be JSON. Keys are UTF-8 ids. A null value deletes what the key names.",
+            "`shelfstream topics create` makes them, `shelfstream topics verify` compares a cluster with this table. All",
+            "have the same number of partitions, because outputs and changelogs go to the partition of their source.",
+            "Values are MessagePack maps; inputs may be JSON. Keys are UTF-8 ids. A null value deletes what the key names.",
             "",
             "| topic | key | value | partitions | kept | largest record | meaning |",
             "|---|---|---|---|---|---|---|",
@@ -55,9 +59,9 @@ def configuration() -> str:
             "",
             MADE,
             "",
-            "A setting comes from, the last wins: its default, `shelfstream.toml` (or `--config FILE`), its variable, its flag.",
-            "`KAFKA_BOOTSTRAP_SERVERS` stands in for `kafka.bootstrap_servers` where nothing else sets it. An unknown setting or",
-            "variable is an error. `shelfstream worker --check-config` prints what a worker would use.",
+            "A setting comes from, the last wins: its default, `shelfstream.toml` (or `--config FILE`), its variable, its",
+            "flag. `KAFKA_BOOTSTRAP_SERVERS` stands in for `kafka.bootstrap_servers` where nothing else sets it. An unknown",
+            "setting or variable is an error. `shelfstream worker --check-config` prints what a worker would use.",
             "",
             "| setting | default | variable | meaning |",
             "|---|---|---|---|",
@@ -81,8 +85,8 @@ def metrics() -> str:
             "",
             MADE,
             "",
-            "One port (`web.port`) answers `/metrics` (Prometheus), `/healthz` (the process lives) and `/readyz` (partitions are",
-            "assigned, state is recovered, nothing is stalled; otherwise 503 and the reason).",
+            "One port (`web.port`) answers `/metrics` (Prometheus), `/healthz` (the process lives) and `/readyz` (partitions",
+            "are assigned, state is recovered, nothing is stalled; otherwise 503 and the reason).",
             "",
             "| metric | type | labels | meaning |",
             "|---|---|---|---|",

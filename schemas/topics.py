@@ -47,7 +47,7 @@ class TopicSpec:
 PRODUCT_UPSERT = TopicSpec(
     "product-upsert", "product_id", ProductUpsert, "products as the catalogue writes them", "delete",
     max_message_bytes=INPUT_MAX_BYTES,
-)  # fmt: skip  # kept for ever, not compacted: a broker refuses records without key on compacted topics, we explain them
+)  # fmt: skip  # not compacted: a broker refuses records without key there, and we want to say why
 USER_BEHAVIOUR = TopicSpec(
     "user-behaviour", "user_id", UserBehaviour, "what users do in the shop", "delete",
     retention_ms=30 * DAY_MS, max_message_bytes=INPUT_MAX_BYTES,
