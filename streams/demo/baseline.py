@@ -1,10 +1,11 @@
 """The baseline of the quality protocol, on the same purchases: what the household bought most, then what all buy most.
 
-A household's categories are ranked by how often it bought them so far, ties by how often the training split bought
-them; categories of the running basket are left out.
+A household's categories are ranked by how often it bought them so far, counted once a basket; ties by how often the
+training split bought them. Categories of the running basket are left out.
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,16 +16,21 @@ from streams.demo.purchases import NONE, Year
 
 @dataclass(slots=True)
 class _Household:
-    counts: NDArray[np.float64]  # (categories,) steps so far, plus a popularity below one
+    counts: NDArray[np.float64]  # (categories,) baskets with it so far, plus a popularity below one
     basket: int = NONE
     held: set[int] = field(default_factory=set)  # categories of the running basket
 
 
 class Baseline:
-    """Walks through the lines in order, test households only, and tells whether the wanted category is in its top."""
+    """Walks through the lines in order, test households only, and tells whether the wanted category is in its top.
 
-    def __init__(self, year: Year, top: int = 10) -> None:
+    `category_of` is what the baseline is told of a line: the true category, or the predicted one, as the behaviour
+    model is; NONE is unknown. What is wanted is always the truth.
+    """
+
+    def __init__(self, year: Year, category_of: Callable[[int], int], top: int = 10) -> None:
         self._year = year
+        self._category_of = category_of
         self._top = top
         self._next = 0
         share = year.popularity / (year.popularity.sum() + 1)
@@ -47,12 +53,12 @@ class Baseline:
         return np.array(scored, np.int64), np.array(hits, bool)
 
     def _buy(self, person: _Household, line: int) -> None:
-        year = self._year
-        if year.basket[line] != person.basket:
-            person.basket = int(year.basket[line])
+        basket = int(self._year.basket[line])
+        if basket != person.basket:
+            person.basket = basket
             person.held.clear()
-        if year.step[line]:
-            category = int(year.category[line])
+        category = self._category_of(line)
+        if category != NONE and category not in person.held:
             person.held.add(category)
             person.counts[category] += 1
 

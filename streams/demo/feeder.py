@@ -1,6 +1,6 @@
 """Sends the products and the purchases: a product always before its first purchase, and answered by then.
 
-Purchases go in runs of CHUNK lines. The catalogue is LEAD runs ahead of the shop; a run begins when the predictions of
+Purchases go in runs of CHUNK lines. The catalogue is some runs ahead of the shop; a run begins when the predictions of
 its products have come back, so that the behaviour agent can read the predicted category of what was bought.
 """
 
@@ -21,10 +21,13 @@ from streams.demo.checker import Checker
 from streams.demo.ledger import Ledger
 from streams.demo.pace import Pace
 from streams.demo.purchases import Year
+from streams.demo.score import SAME_INPUT, TOLD
 from streams.transport.outbox import Outbox, Outgoing, Sent
 
 CHUNK = 500
-LEAD = 4
+LEAD_S = 4.0
+LEAST_LEAD = 4  # runs
+FREE_LEAD = 40  # runs, as fast as it goes: enough that neither agent waits for the other
 SAMPLE_EVERY = 4  # one electronics offer before each so many supermarket products
 POLL_S = 0.005
 MAX_BATCH = 512  # events handed over at once
@@ -57,8 +60,12 @@ class Feeder:
         self._catalogue = catalogue
         self._sample = iter(sample)
         self._checker = checker
-        self._baseline = Baseline(year)
+        self._baselines = {
+            SAME_INPUT: Baseline(year, checker.predicted_category),
+            TOLD: Baseline(year, lambda line: int(year.category[line])),
+        }
         self._pace = Pace(rate, clock), Pace(rate, clock)
+        self._lead = max(LEAST_LEAD, round(rate * LEAD_S / CHUNK)) if rate else FREE_LEAD  # runs
         self._ready_at: list[int] = []  # products that must be answered before each run of purchases
         self._run = 0  # of purchases, under way
         self._stopping = False
@@ -100,7 +107,7 @@ class Feeder:
         ledger, pace = self._checker.products, self._pace[0]
         updated_at = int(self._year.times_ms[0])
         for number, start in enumerate(range(0, len(self._year), CHUNK)):
-            while number > self._run + LEAD and not self._stopping:
+            while number > self._run + self._lead and not self._stopping:
                 await asyncio.sleep(POLL_S)
             products = list(self._blend(start, start + CHUNK))
             self._checker.expect_products(products)
@@ -121,7 +128,8 @@ class Feeder:
             if self._stopping:
                 return
             stop = min(start + CHUNK, len(year))
-            self._checker.expect_hits(*self._baseline.walk(stop))
+            for name, baseline in self._baselines.items():
+                self._checker.expect_hits(name, *baseline.walk(stop))
             keys = [year.user(line) for line in range(start, stop)]
             await self._send(USER_BEHAVIOUR.name, keys, year.events(start, stop), ledger, pace, MAX_PURCHASES_WAITING)
         self._stopping = True  # the year is over

@@ -31,9 +31,11 @@ def _latency(facts: dict[str, Any]) -> Table:
 
 
 def _quality(facts: dict[str, Any]) -> Table:
-    table = _table("on products and households that the models never saw", "metric", "value", "baseline", "n")
+    table = _table("on products and households that the models never saw", "metric", "value", "n")
     for row in facts["quality"]:
-        table.add_row(row["task"], row["metric"], _share(row["value"]), _share(row.get("baseline")), f"{row['n']:,}")
+        table.add_row(row["task"], row["metric"], _share(row["value"]), f"{row['n']:,}")
+        for name, value in row.get("baselines", {}).items():
+            table.add_row(f"  by {name}", row["metric"], _share(value), f"{row['n']:,}")
     return table
 
 
