@@ -1,8 +1,8 @@
 """A trained behaviour model as an artifact: network, category names and shelf, there and back.
 
-weights.safetensors   net.* the network, shelf.* products and how they sell
+weights.safetensors   net.* the network, shelf.* products, how they sell, and trust and keep
 products.json         product ids in the order of shelf.category
-manifest.json         inputs.sizes the network's Sizes, inputs.shelf its two settings, labels.categories
+manifest.json         inputs.sizes the network's Sizes, labels.categories
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
 
 from models.behaviour.network import BehaviourNetwork, Sizes
@@ -22,6 +23,7 @@ from models.registry import Manifest, content_version, load, save, shipped
 
 KIND = "behaviour"
 NAME = "behaviour-lstm"
+SHELF = ("category", "share", "place", "best", "best_share")
 
 
 def save_behaviour(
@@ -36,13 +38,14 @@ def save_behaviour(
 ) -> Manifest:
     """Write a trained model; its version is derived from its weights."""
     tensors = {f"net.{name}": value.detach().cpu().numpy() for name, value in network.state_dict().items()}
-    for name in ("category", "share", "place", "best", "best_share"):
+    for name in SHELF:
         tensors[f"shelf.{name}"] = getattr(shelf, name)
+    tensors["shelf.settings"] = np.array([shelf.trust, shelf.keep], np.float64)
     manifest = Manifest(
         name=NAME,
         version=content_version(tensors, "1"),
         kind=KIND,
-        inputs={"sizes": network.sizes.as_dict(), "shelf": {"trust": shelf.trust, "fade": shelf.fade}},
+        inputs={"sizes": network.sizes.as_dict()},
         labels={"categories": list(categories)},
         metrics=metrics,
         training=training,
@@ -69,9 +72,9 @@ def load_behaviour(path: Path | None = None, device: str = "cpu") -> BehaviourPr
             {n.removeprefix("net."): torch.from_numpy(t) for n, t in artifact.tensors.items() if n.startswith("net.")}
         )
         shelf = Shelf(
-            **{n.removeprefix("shelf."): t for n, t in artifact.tensors.items() if n.startswith("shelf.")},
-            trust=float(manifest.inputs["shelf"]["trust"]),
-            fade=float(manifest.inputs["shelf"]["fade"]),
+            **{name: artifact.tensors[f"shelf.{name}"] for name in SHELF},
+            trust=float(artifact.tensors["shelf.settings"][0]),
+            keep=float(artifact.tensors["shelf.settings"][1]),
         )
         categories, products = tuple(manifest.labels["categories"]), tuple(artifact.tables["products"])
     except (KeyError, TypeError, RuntimeError) as error:

@@ -81,7 +81,7 @@ class BehaviourPredictor:
         self._check(rows, places, events, emit)
         chosen = np.arange(len(places)) if emit is None else np.nonzero(emit)[0]
         after = rows.copy()
-        window = windows.apply(after, places, events, self.names, kept=emit)
+        window = windows.apply(after, places, events, self.names, kept=emit, product_keep=self._shelf.keep)
         with torch.inference_mode():
             h_at_token = self._encode(window, rows, after)
             return self._answer(window, rows, after, places, events, chosen, h_at_token, top)
@@ -163,7 +163,7 @@ class BehaviourPredictor:
             batch.category_ids[cut], batch.category_confidence[cut] = ids[:, :top], confidence[:, :top]
             at = window.place[here]
             batch.product_ids[cut], batch.product_confidence[cut] = self._shelf.rank(
-                chances, ids[:, :NEAR], window.products[at], top
+                chances, ids[:, :NEAR], window.bought[at], window.bought_weights[at], top
             )
             batch.attribute_keys[cut], batch.attribute_share[cut] = _liked(
                 window.liked_keys[at], window.liked_weights[at]

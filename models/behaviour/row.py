@@ -23,11 +23,12 @@
            2S u2     habit_id      ┐ up to S categories the user buys, by rising number; unused: 65535
            2S u2     habit_hour    │ hour of the last purchase (hours since the epoch modulo 65536)
            2S f2     habit_weight  ┘ purchases, halved every 180 days, as of that hour
-           4P i4     recent        products bought, latest first, each once; unused: -1
+           2P u2     bought_id     ┐ up to P products bought, in no order; unused: 65535
+           2P f2     bought_weight ┘ purchases of each, fading with every product bought since
            4A u4     liked_key     ┐ preferred attributes, crc32 of "name=value", 0 = unused
            4A f4     liked_weight  ┘ their decayed weights
 
-With H = 64, S = 112, P = 32, A = 8 a row takes 1,776 bytes.
+With H = 64, S = 112, P = 96, A = 8 a row takes 2,032 bytes.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ import numpy as np
 from schemas.state import ROW_HEADER
 
 RING = 32
-RECENT_PRODUCTS = 32
+BOUGHT = 96
 LIKED = 8
 NO_HABIT = 65_535
+NO_PRODUCT = 65_535
 NEW_BASKET = 1  # bit 0 of ring_flags
 
 PREFIX_FIELDS = [
@@ -73,7 +75,8 @@ def row_dtype(categories: int, hidden: int, habits: int) -> np.dtype[np.void]:
             ("habit_id", "<u2", (habits,)),
             ("habit_hour", "<u2", (habits,)),
             ("habit_weight", "<f2", (habits,)),
-            ("recent", "<i4", (RECENT_PRODUCTS,)),
+            ("bought_id", "<u2", (BOUGHT,)),
+            ("bought_weight", "<f2", (BOUGHT,)),
             ("liked_key", "<u4", (LIKED,)),
             ("liked_weight", "<f4", (LIKED,)),
         ]
@@ -84,5 +87,5 @@ def blank(dtype: np.dtype[np.void], n: int) -> np.ndarray:
     """(n,) rows of users never seen; the head is all zero."""
     rows = np.zeros(n, dtype)
     rows["habit_id"] = NO_HABIT
-    rows["recent"] = -1
+    rows["bought_id"] = NO_PRODUCT
     return rows

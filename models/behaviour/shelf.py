@@ -6,7 +6,7 @@
                                   -----------------------------------------------------------------------
                                   (own weights of all the user's products of that category + trust)
 
-A product's own weight falls with its place in the user's list of recent products. Shares come from the training
+A product's own weight counts its purchases and fades with every product bought since. Shares come from the training
 households; the product shares of one category sum to 1, so the confidences of an answer are honest shares: what is
 missing to 1 is for products that are not listed.
 """
@@ -36,22 +36,26 @@ class Shelf:
     best: NDArray[np.int32]  # (categories, b)
     best_share: NDArray[np.float32]  # (categories, b)
     trust: float
-    fade: float  # own weight of the product at place k of the list: exp(-k / fade)
+    keep: float  # of a product's own weight with every other product bought
 
     def rank(
-        self, chances: NDArray[np.float32], near: NDArray[np.int32], recent: NDArray[np.int32], top: int
+        self,
+        chances: NDArray[np.float32],
+        near: NDArray[np.int32],
+        bought: NDArray[np.int32],
+        own: NDArray[np.float32],
+        top: int,
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """(m, categories) chances, (m, NEAR) likeliest categories, (m, places) recent products, -1 pads everywhere
-        -> (m, top) products and confidences.
+        """Shapes: (m, categories) chances, (m, NEAR) likeliest categories, (m, places) products bought and own weights
+        -> (m, top) products and confidences; -1 pads everywhere.
 
         A category with chance 0 (one of the running basket) offers nothing.
         """
         m, categories = chances.shape
         heavy = np.maximum(near, 0).astype(np.int64)  # (m, NEAR)
-        held = recent >= 0
-        product = np.where(held, recent, 0)
+        held = bought >= 0
+        product = np.where(held, bought, 0)
         owner = self.category[product]  # (m, places)
-        own = np.where(held, np.exp(-np.arange(recent.shape[1], dtype=np.float32) / self.fade), 0).astype(np.float32)
         cell = np.arange(m)[:, None] * categories + owner
         total = np.bincount(cell.reshape(-1), own.reshape(-1), minlength=m * categories).astype(np.float32)
         unit = chances.reshape(-1) / (total + np.float32(self.trust))  # (m * categories,)

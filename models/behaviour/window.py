@@ -3,7 +3,7 @@
     1. tokens     which events move the LSTM on (tokens.py)
     2. visits     baskets so far and days between them, at each token
     3. habits     and running baskets, after each event (habits.py)
-    4. recent     products and liked attributes, after each event (recent.py)
+    4. lists      products bought and liked attributes, after each event (recent.py)
     5. rows       all of it written back, and the tokens into the ring
 The network reads what this gives and writes h and c into the rows. Every step gives the same numbers however the stream
 was cut into windows.
@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.behaviour import habits as habit
-from models.behaviour import recent as lately
+from models.behaviour import lists as kept_lists
 from models.behaviour.network import Memory
 from models.behaviour.row import NEW_BASKET, RING
 from models.behaviour.schedule import Schedule, schedule
@@ -40,7 +40,8 @@ class Window:
     place: NDArray[np.int64]  # (n,) of each event by step
     kept_place: NDArray[np.int64]  # (n,) of each event that is kept, among those
     hour: NDArray[np.uint16]  # (n,)
-    products: NDArray[np.int32]  # (n, places) by step
+    bought: NDArray[np.int32]  # (n, places) by step
+    bought_weights: NDArray[np.float32]  # (n, places) by step
     liked_keys: NDArray[np.uint32]  # (n, places) by step
     liked_weights: NDArray[np.float32]  # (n, places) by step
 
@@ -52,13 +53,14 @@ def apply(
     names: NDArray[np.uint32],
     *,
     kept: NDArray[np.bool_] | None = None,
+    product_keep: float = 1.0,
     lists: bool = True,
 ) -> Window:
     """Apply events to rows in place, but for h and c.
 
     `names` (categories,) are the crc32 of the category names, for the ring. Habits are remembered at the events that
-    `kept` (n,) names; None is all. Without `lists`, recent products and liked attributes are left alone (training
-    needs neither).
+    `kept` (n,) names; None is all. A product's weight shrinks to `product_keep` of it with every other one bought.
+    Without `lists`, products bought and liked attributes are left alone (training needs neither).
     """
     steps = schedule(slots)
     kept = np.ones(len(slots), bool) if kept is None else kept
@@ -71,19 +73,19 @@ def apply(
     touches = _touches(events, tokens, hour, len(names))
     after = habit.walk(habits, steps, touches, rows["habit_id"].shape[1], kept)
 
-    held = lately.unpack(rows[steps.users])
-    products = np.empty((0, 0), np.int32)
+    held = kept_lists.unpack(rows[steps.users])
+    bought, bought_weights = np.empty((0, 0), np.int32), np.empty((0, 0), np.float32)
     liked_keys, liked_weights = np.empty((0, 0), np.uint32), np.empty((0, 0), np.float32)
     if lists:
-        bought = np.where(events.types == PURCHASE, events.products, -1).astype(np.int32)
-        products = lately.walk_products(held, steps, bought)
-        liked_keys, liked_weights = lately.walk_attributes(
-            held, steps, events.attributes, lately.LIKING[np.minimum(events.types, len(lately.LIKING) - 1)]
+        products = np.where(events.types == PURCHASE, events.products, -1).astype(np.int32)
+        bought, bought_weights = kept_lists.walk_products(held, steps, products, product_keep)
+        liked_keys, liked_weights = kept_lists.walk_attributes(
+            held, steps, events.attributes, kept_lists.LIKING[np.minimum(events.types, len(kept_lists.LIKING) - 1)]
         )
 
     touched = rows[steps.users]
     habit.pack(habits, touched)
-    lately.pack(held, touched)
+    kept_lists.pack(held, touched)
     rows[steps.users] = touched
     place = steps.place()
     window = Window(
@@ -97,7 +99,8 @@ def apply(
         place=place,
         kept_place=(np.cumsum(kept[steps.order]) - 1)[place],
         hour=hour,
-        products=products,
+        bought=bought,
+        bought_weights=bought_weights,
         liked_keys=liked_keys,
         liked_weights=liked_weights,
     )

@@ -38,7 +38,7 @@ def predictor(version: str = "1", sizes: Sizes = SIZES, seed: int = 3) -> Behavi
         ),
         best_share=np.full((sizes.categories, 2), 1 / 3, np.float32),
         trust=0.4,
-        fade=16.0,
+        keep=0.95,
     )
     names = tuple(f"C{i}" for i in range(sizes.categories))
     return BehaviourPredictor(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.behaviour import Sizes
-from models.behaviour.row import NO_HABIT
+from models.behaviour.row import NO_HABIT, NO_PRODUCT
 from models.columns import EventColumns
 from models.errors import BatchError
 from schemas.events import EVENT_TYPES, MAX_TIME_MS
@@ -187,7 +187,17 @@ def test_a_rewarmed_row_of_the_same_layout_keeps_habits_and_lists() -> None:
     rng = np.random.default_rng(6)
     _, old = streamed(MODEL, 3, rng.integers(0, 3, 200), drawn(rng, 200), [])
     warm = predictor("2", seed=8).rewarm(old)
-    for name in ("habit_id", "habit_weight", "recent", "liked_key", "visits", "basket", "offset", "cursor"):
+    for name in (
+        "habit_id",
+        "habit_weight",
+        "bought_id",
+        "bought_weight",
+        "liked_key",
+        "visits",
+        "basket",
+        "offset",
+        "cursor",
+    ):
         np.testing.assert_array_equal(warm[name], old[name])
     assert (warm["h"] != old["h"]).any()
 
@@ -211,7 +221,7 @@ def test_rows_without_the_prefix_cannot_be_rewarmed() -> None:
 def test_unused_places_are_marked() -> None:
     row = MODEL.blank(1)[0]
     assert (row["habit_id"] == NO_HABIT).all()
-    assert (row["recent"] == -1).all()
+    assert (row["bought_id"] == NO_PRODUCT).all()
 
 
 def test_a_view_is_answered_with_the_basket_still_running() -> None:
