@@ -41,3 +41,9 @@ def test_what_a_worker_needs_has_the_same_versions_in_both_lock_files() -> None:
 def test_the_shipped_artifacts_stay_small() -> None:
     sizes = [path.stat().st_size for path in (ROOT / "models" / "artifacts").rglob("*") if path.is_file()]
     assert 0 < sum(sizes) <= ARTIFACTS_BYTES
+
+
+def test_make_test_runs_every_folder_of_tests() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    run = set(re.findall(r"(?m)^\t\S+ -m pytest tests/(\w+)$", makefile))
+    assert run == {path.name for path in (ROOT / "tests").iterdir() if any(path.rglob("test_*.py"))}

@@ -26,7 +26,7 @@ HOLD = "import sys, time; from pathlib import Path; from streams import broker\n
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[broker.Broker]:
-    """One broker for the tests that do not end it."""
+    """One broker for the tests of this file; the last one ends it."""
     with broker.start(tmp_path_factory.mktemp("shared"), show_progress=False) as running:
         yield running
 
@@ -38,6 +38,12 @@ def within(seconds: float, what: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def make_topic(servers: str, name: str, config: dict[str, str] | None = None) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    admin.create_topics([NewTopic(name, 1, 1, topic_configs=config)])
+    admin.close()
 
 
 def test_a_second_start_finds_the_first_broker_and_leaves_it_running(shared: broker.Broker) -> None:
@@ -56,9 +62,7 @@ def test_a_running_broker_is_not_moved_to_another_port(shared: broker.Broker) ->
 
 def test_a_record_of_16_mib_goes_in_and_comes_out(shared: broker.Broker) -> None:
     value = os.urandom(MAX_RECORD_BYTES)
-    admin = KafkaAdminClient(bootstrap_servers=shared.bootstrap_servers)
-    admin.create_topics([NewTopic("big", 1, 1, topic_configs={"max.message.bytes": str(MAX_RECORD_BYTES + 65_536)})])
-    admin.close()
+    make_topic(shared.bootstrap_servers, "big", {"max.message.bytes": str(MAX_RECORD_BYTES + 65_536)})
     producer = KafkaProducer(bootstrap_servers=shared.bootstrap_servers, max_request_size=2 * MAX_RECORD_BYTES)
     producer.send("big", value).get(timeout=60)
     producer.close()
@@ -73,20 +77,6 @@ def test_a_record_of_16_mib_goes_in_and_comes_out(shared: broker.Broker) -> None
     consumer.close()
 
 
-def test_a_stopped_broker_comes_back_on_its_port_with_its_topics(tmp_path: Path) -> None:
-    with broker.start(tmp_path, show_progress=False) as first:
-        admin = KafkaAdminClient(bootstrap_servers=first.bootstrap_servers)
-        admin.create_topics([NewTopic("kept", 1, 1)])
-        admin.close()
-    assert not is_locked(tmp_path)
-    assert broker.find(tmp_path) is None
-    with broker.start(tmp_path, show_progress=False) as again:
-        assert again.bootstrap_servers == first.bootstrap_servers
-        admin = KafkaAdminClient(bootstrap_servers=again.bootstrap_servers)
-        assert "kept" in admin.list_topics()
-        admin.close()
-
-
 def test_a_killed_parent_leaves_no_broker_behind_and_the_folder_starts_again(tmp_path: Path) -> None:
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
@@ -94,24 +84,28 @@ def test_a_killed_parent_leaves_no_broker_behind_and_the_folder_starts_again(tmp
     found = broker.find(tmp_path)
     assert found is not None
     assert found.bootstrap_servers == servers
+    make_topic(servers, "kept")
     holder.kill()
     holder.communicate()
     # Not waiting for the end of the old one: a start at this moment must do so itself.
     with broker.start(tmp_path, show_progress=False) as again:
         assert again.started_here
         assert process_started(found.state.pid) != found.state.started
+        assert again.bootstrap_servers == servers
+        admin = KafkaAdminClient(bootstrap_servers=servers)
+        assert "kept" in admin.list_topics()
+        admin.close()
     assert within(5, lambda: not is_locked(tmp_path))
-
-
-def test_a_killed_supervisor_takes_java_with_it(tmp_path: Path) -> None:
-    running = broker.start(tmp_path, show_progress=False)
-    os.kill(running.state.pid, signal.SIGKILL)
-    running.wait()
-    assert within(15, lambda: not is_locked(tmp_path))
-    assert broker.find(tmp_path) is None
 
 
 def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(BrokerRefused, match=r"(?i)heap"):
         broker.start(tmp_path, memory_mb=1, show_progress=False)
     assert not is_locked(tmp_path)
+
+
+def test_a_killed_supervisor_takes_java_with_it(shared: broker.Broker) -> None:
+    os.kill(shared.state.pid, signal.SIGKILL)
+    shared.wait()
+    assert within(15, lambda: not is_locked(shared.data))
+    assert broker.find(shared.data) is None

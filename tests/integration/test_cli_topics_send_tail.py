@@ -22,15 +22,23 @@ EVENTS = [
 ]
 
 
+def environment(servers: str | None = None) -> dict[str, str]:
+    variables = {name: value for name, value in os.environ.items() if name != "KAFKA_BOOTSTRAP_SERVERS"}
+    variables["PYTHONPATH"] = str(Path(__file__).parents[2])
+    return variables | ({"KAFKA_BOOTSTRAP_SERVERS": servers} if servers else {})
+
+
 def shelfstream(
     *arguments: str, servers: str | None = None, cwd: Path | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    environment = {name: value for name, value in os.environ.items() if name != "KAFKA_BOOTSTRAP_SERVERS"}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-    if servers:
-        environment["KAFKA_BOOTSTRAP_SERVERS"] = servers
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, env=environment, cwd=cwd, timeout=120, check=False
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(servers),
+        cwd=cwd,
+        timeout=120,
+        check=False,
     )
 
 
@@ -122,7 +130,7 @@ def test_a_named_cluster_is_used_instead_of_starting_one(kafka: str, tmp_path: P
     assert shelfstream("kafka", "status", servers=kafka).returncode == 0
 
 
-def test_detached_it_outlives_its_command_and_commands_find_it_until_stop(tmp_path: Path) -> None:
+def test_detached_it_outlives_its_command_and_in_the_foreground_it_ends_with_it(tmp_path: Path) -> None:
     started = shelfstream("kafka", "start", "--detach", cwd=tmp_path)
     assert started.returncode == 0, started.stderr
     try:
@@ -134,15 +142,12 @@ def test_detached_it_outlives_its_command_and_commands_find_it_until_stop(tmp_pa
     assert stopped.returncode == 0
     assert shelfstream("kafka", "status", cwd=tmp_path).returncode == 1
 
-
-def test_in_the_foreground_it_ends_with_its_command(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "KAFKA_BOOTSTRAP_SERVERS"}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
     command = subprocess.Popen(
-        [*COMMAND, "kafka", "start"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=environment
+        [*COMMAND, "kafka", "start"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=environment()
     )
     assert command.stdout is not None
-    assert b"is ready" in command.stdout.readline()
+    assert command.stdout.readline() == started.stdout.encode()  # the same address as before
+    assert shelfstream("topics", "verify", cwd=tmp_path).returncode == 0
     command.send_signal(signal.SIGTERM)
     _, said = command.communicate(timeout=20)
     assert command.returncode == 0, said
