@@ -8,10 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from streams.cli.cluster import servers_are_given, servers_of
 from streams.config import Settings, load_settings, setting_names
 from streams.errors import StreamError
-
-EXAMPLE = "Example: shelfstream worker --bootstrap-servers kafka:9092 --state-dir /var/lib/shelfstream --web-port 6066"
 
 
 def worker(
@@ -30,22 +29,26 @@ def worker(
 ) -> None:
     """Answer product and behaviour events until told to stop (SIGTERM or Ctrl-C).
 
+    Where no cluster is named, the broker of `shelfstream kafka start` is used if it runs here.
+
     Exit codes: 0 stopped as asked, 1 an error (restart it: nothing is lost), 2 wrong settings, 3 too many dead letters.
+
+    Example: shelfstream worker --bootstrap-servers kafka:9092 --state-dir /var/lib/shelfstream --web-port 6066
     """
-    settings = load_settings(
-        config,
-        {
-            "name": name,
-            "agents": agent or None,
-            "device": device,
-            "kafka.bootstrap_servers": bootstrap_servers,
-            "state.dir": state_dir,
-            "topics.prefix": topic_prefix,
-            "batch.max_events": max_events,
-            "batch.max_wait_ms": max_wait_ms,
-            "web.port": web_port,
-        },
-    )
+    flags: dict[str, Any] = {
+        "name": name,
+        "agents": agent or None,
+        "device": device,
+        "kafka.bootstrap_servers": bootstrap_servers,
+        "state.dir": state_dir,
+        "topics.prefix": topic_prefix,
+        "batch.max_events": max_events,
+        "batch.max_wait_ms": max_wait_ms,
+        "web.port": web_port,
+    }
+    settings = load_settings(config, flags)
+    if not servers_are_given(settings):
+        settings = load_settings(config, flags | {"kafka.bootstrap_servers": servers_of(settings)})
     if check_config:
         Console().print(_table(settings))
         return
