@@ -3,6 +3,7 @@
 Exit codes: 0 well, 1 a problem was found, 2 wrong usage or settings, 3 too many dead letters.
 """
 
+import errno
 import importlib
 import os
 import sys
@@ -83,6 +84,11 @@ def main() -> None:
         # The reader of our output, such as `head`, has had enough; Python would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise  # not about a file that was named on the command line: a fault of ours, with its traceback
+        print(f"shelfstream: {error.strerror}" + (f": {error.filename}" if error.filename else ""), file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

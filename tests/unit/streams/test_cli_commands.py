@@ -1,5 +1,6 @@
 """The command line: every command explains itself, errors are one line, checks are pure."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -59,6 +60,26 @@ def test_an_error_of_ours_is_one_line_with_its_exit_code(
         main.main()
     assert ended.value.code == 2
     assert capsys.readouterr().err == "shelfstream: there is no configuration file missing.toml\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "a/b"), "Not a directory: a/b"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_one_line_too(
+    error: OSError, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(prog_name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(main, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == f"shelfstream: {said}\n"
 
 
 def test_lines_become_records_keyed_by_their_id() -> None:
