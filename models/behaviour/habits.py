@@ -119,7 +119,7 @@ def walk(habits: Habits, steps: Schedule, touches: Touches, places: int, kept: N
         if any_begins[step]:
             basket[:width][begins[cut]] = False
         flat_basket[cells] |= bought
-        taken[:width] += np.where(touches_none(cells, columns), 0, (new > 0).astype(np.int64) - (old > 0))
+        taken[:width] += np.where(_is_none(cells, columns), 0, (new > 0).astype(np.int64) - (old > 0))
         for rank in np.nonzero(taken[:width] > places)[0]:
             _make_room(weight[rank], hour[rank], now[start + rank], int(cells[rank] - rank * columns))
             taken[rank] -= 1
@@ -132,7 +132,7 @@ def walk(habits: Habits, steps: Schedule, touches: Touches, places: int, kept: N
     return after
 
 
-def touches_none(cells: NDArray[np.int64], columns: int) -> NDArray[np.bool_]:
+def _is_none(cells: NDArray[np.int64], columns: int) -> NDArray[np.bool_]:
     """True where a cell is in the column for "none"."""
     return np.asarray(cells % columns == columns - 1)
 
