@@ -27,7 +27,7 @@ from streams.state.options import Rocks
 from streams.state.store import RowStore
 from streams.state.table import GlobalRowTable, RowTable, declare
 from streams.transport.outbox import Outbox
-from streams.transport.runs import RunTransport
+from streams.transport.runs import RunConsumer, RunTransport
 
 DRAIN_SECONDS = 8.0  # at most, of the 10 in which a worker ends after SIGTERM
 MAX_POLL_RECORDS = 8_192
@@ -56,10 +56,10 @@ class WorkerApp(faust.App):
             await asyncio.gather(*(pipeline.drain(DRAIN_SECONDS, closing=True) for pipeline in self.pipelines))
         await super().on_stop()
 
-    async def crash(self, reason: BaseException) -> None:
-        """Remember why, for the exit code."""
+    def _crash(self, reason: BaseException) -> None:
+        # Not `crash`: that is called on the service that failed only, this on all above it.
         self.failure = self.failure or reason
-        await super().crash(reason)
+        super()._crash(reason)
 
 
 @dataclass(slots=True)
@@ -116,6 +116,7 @@ class WorkerBuilder:
             read=rows.read,
             write=rows.write,
             highwater=self._highwater,
+            answered=self._answered,
             model_thread=self._model_thread,
             disk_thread=self._disk_thread,
             limit=self._limit,
@@ -135,6 +136,11 @@ class WorkerBuilder:
     def _highwater(self, tp: TP) -> int:
         consumer = self.app.consumer
         return consumer.highwater(tp) or 0 if tp in consumer.assignment() else 0
+
+    def _answered(self, tp: TP, offset: int) -> None:
+        consumer = self.app.consumer
+        assert isinstance(consumer, RunConsumer)
+        consumer.answered(tp, offset)
 
     def build(self) -> Worker:
         """The worker, ready to be started."""

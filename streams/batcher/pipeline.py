@@ -38,10 +38,24 @@ class Wiring:
     read: Callable[[int, Sequence[bytes]], list[bytes | None]]
     write: WriteRows
     highwater: Callable[[TP], int]
+    answered: Callable[[TP, int], None]
     model_thread: Executor
     disk_thread: Executor
     limit: LetterLimit
     clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """How far a partition is answered when a window is done; acked like an event."""
+
+    answered: Callable[[TP, int], None]
+    tp: TP
+    offset: int
+
+    def ack(self) -> None:
+        """Tell it to the consumer, which commits in time."""
+        self.answered(self.tp, self.offset)
 
 
 class Pipeline(Service):
@@ -118,7 +132,9 @@ class Pipeline(Service):
 
     def _effects(self, tp: TP, window: Window, answer: Answer) -> Effects:
         topic, partition = self._wiring.topic, tp.partition
-        effects = Effects(tp, done=window.done.get(tp, []))
+        # A run that is longer than a window is committed window by window; its event is acked with its last record.
+        reached = _Reached(self._wiring.answered, tp, window.records[tp][-1].offset)
+        effects = Effects(tp, done=[reached, *window.done.get(tp, [])])
         if tp in answer.letters:
             letters = answer.letters[tp]
             effects.sends.append(Outgoing(topic(DEAD_LETTERS.name), partition, letters.keys, letters.values))

@@ -63,6 +63,10 @@ class RunConsumer(driver.Consumer):
             generation_id=generation,
         )
 
+    def answered(self, tp: TP, offset: int) -> None:
+        """Records of the partition are answered up to this offset, in the midst of a run perhaps: commit that far."""
+        self._acked[tp].append(offset)
+
     def _new_offset(self, tp: TP) -> int | None:
         # The pipeline acks a partition's runs in order and after their effects, so the highest is the frontier.
         acked = self._acked[tp]
