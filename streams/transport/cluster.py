@@ -10,6 +10,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from streams.errors import ClusterError
 
 log = logging.getLogger(__name__)
+ATTEMPT_MS = 1_000  # of one attempt; the client's own 30 s would hide from the reader what it is waiting for
 
 
 def wait_for_cluster(bootstrap_servers: str, timeout_s: float) -> KafkaAdminClient:
@@ -54,4 +55,4 @@ def check_partitions(admin: KafkaAdminClient, wanted: Mapping[str, int]) -> None
 
 
 def _connect(bootstrap_servers: str) -> KafkaAdminClient:
-    return KafkaAdminClient(bootstrap_servers=bootstrap_servers.split(","))
+    return KafkaAdminClient(bootstrap_servers=bootstrap_servers.split(","), bootstrap_timeout_ms=ATTEMPT_MS)
