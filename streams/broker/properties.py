@@ -1,9 +1,15 @@
 """The broker's configuration files, as text."""
 
+import random
 import socket
+from itertools import islice
 from pathlib import Path
 
+from streams.broker.errors import BrokerRefused
+
 HOST = "127.0.0.1"
+# Below what systems give to outgoing connections: one of those could take the port in the seconds until Java has it.
+PORTS = range(20_000, 30_000)
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 BATCH_OVERHEAD_BYTES = 64 * 1024  # the limit is on the record batch, so a 16 MiB value needs a little more
 CLEANER_BUFFER_BYTES = 32 * 1024 * 1024  # of the heap; the default of 128 MiB is a quarter of ours
@@ -78,12 +84,9 @@ def port_is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports that nobody listens on, chosen by the system."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Different ports that nobody listens on, chosen at random. Errors: BrokerRefused when there are not so many."""
+    free = (port for port in random.sample(PORTS, len(PORTS)) if port_is_free(port))
+    ports = list(islice(free, count))
+    if len(ports) < count:
+        raise BrokerRefused(f"no {count} free ports between {PORTS.start} and {PORTS.stop} on {HOST}")
+    return ports
