@@ -29,7 +29,8 @@ LEAD_S = 4.0
 LEAST_LEAD = 4  # runs
 FREE_LEAD = 40  # runs, as fast as it goes: enough that neither agent waits for the other
 SAMPLE_EVERY = 4  # one electronics offer before each so many supermarket products
-POLL_S = 0.005
+POLL_S = 0.01
+CHECK_S = 0.05
 MAX_BATCH = 512  # events handed over at once
 MAX_PRODUCTS_WAITING = 4_096  # unanswered; more would only queue in Kafka
 MAX_PURCHASES_WAITING = 16_384
@@ -91,7 +92,7 @@ class Feeder:
         while not self._stopping:
             if acknowledging.done():
                 await acknowledging
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(CHECK_S)
         joined = asyncio.create_task(self._unacknowledged.join())
         await asyncio.wait([joined, acknowledging], return_when=asyncio.FIRST_COMPLETED)
         if acknowledging.done():

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+TICK_S = 0.004  # events of so long come at once: waking for each one would take more than sending it
+ROUNDING = 1e-6  # ticks: a sleep that ends on the tick must find it due
 SLIP_S = 0.25  # a sender that was held back longer than this begins anew instead of catching up in a burst
 
 
@@ -14,6 +16,7 @@ class Pace:
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:
         self._rate = rate
+        self._together = max(1, round(rate * TICK_S))  # events due at one moment
         self._clock = clock
         self._start = -np.inf
         self._count = 0
@@ -31,10 +34,11 @@ class Pace:
         wait = self._due(self._count) - self._clock()
         if wait > 0:
             await asyncio.sleep(wait)
-        due = int((self._clock() - self._start) * self._rate) + 1 - self._count
-        times = self._start + (self._count + np.arange(max(1, min(most, due)))) / self._rate
-        self._count += len(times)
-        return times
+        ticks = int((self._clock() - self._start) * self._rate / self._together + ROUNDING) + 1
+        due = max(1, min(most, ticks * self._together - self._count))
+        numbers = np.arange(self._count, self._count + due)
+        self._count += due
+        return self._start + numbers // self._together * self._together / self._rate
 
     def _due(self, number: int) -> float:
-        return self._start + number / self._rate
+        return self._start + number // self._together * self._together / self._rate

@@ -20,7 +20,7 @@ from streams.demo.purchases import Year
 from streams.demo.reader import Reader
 from streams.demo.views import FRAMES_A_SECOND, Sampler, View
 
-WATCH_S = 0.02
+WATCH_S = 0.05
 DRAIN_IDLE_S = 10.0  # without any answer: what is missing will not come
 STOPPED_DRAIN_S = 5.0  # a person who pressed Ctrl-C does not want to wait for the rest
 BATCH_BYTES = 256 * 1024
