@@ -10,6 +10,8 @@ import torch
 from models.behaviour import BehaviourNetwork, BehaviourPredictor, Shelf, Sizes, load_behaviour, save_behaviour
 from models.columns import ModelInfo
 
+torch.set_num_threads(1)  # one event at a time has nothing to share out
+
 CATEGORIES = ("CHEESE", "MILK", "BREAD", "EGGS", "SOAP", "TEA", "RICE", "APPLES", "PLUMS", "NUTS", "FISH", "OIL")
 PER_CATEGORY = 3
 PRODUCTS = tuple(f"{name.lower()}-{i}" for name in CATEGORIES for i in range(PER_CATEGORY))
