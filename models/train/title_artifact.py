@@ -16,7 +16,7 @@ from models.registry import Manifest, content_version, save
 from models.text.committee import DOMAIN, Member, mean_log_probabilities
 from models.text.compact import member, pack
 from models.text.layout import Layout
-from models.text.ngrams import BITS, CHARACTER_RUNS, MAX_CODE_POINTS
+from models.text.ngrams import BITS, CHARACTER_RUNS, MAX_CODE_POINTS, ngrams
 from models.text.predictor import KIND
 from models.train.temperature import temperature
 from models.train.title_examples import Examples, examples
@@ -63,7 +63,7 @@ def fit_artifact(
         training={
             "recipes": [asdict(recipe) for recipe in recipes],
             "seed": seed,
-            "validation_losses": [[round(loss, 5) for loss in one.losses] for one in fitted],
+            "validation_errors": [[round(error, 5) for error in one.errors] for one in fitted],
             "fitted_buckets": list(TRAIN),
             "calibrated_on_bucket": VALIDATION,
             "rows": {part.domain: len(part) for part in taught},
@@ -75,7 +75,8 @@ def fit_artifact(
 
 def _temperatures(members: Sequence[Member], validation: Examples, layout: Layout) -> dict[str, float]:
     """One temperature per head, and one for the domain, from the validation titles."""
-    each = [logits(one, validation, layout) for one in members]
+    features = ngrams(validation.titles)
+    each = [logits(one.network, one.vocabulary.bags(features), validation, layout) for one in members]
     votes = [one.vote for one in members]
     counts = {**validation.counts, DOMAIN: np.eye(len(layout.domains), dtype=np.float32)[validation.domains]}
     found = {key: mean_log_probabilities([one[key] for one in each], votes) for key in each[0]}

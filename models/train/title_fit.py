@@ -34,7 +34,7 @@ class Recipe:
     groups: int = GROUPS  # of n-grams that it reads: 1 words, 2 pairs too, 3 character runs too
     vote: float = 1.0  # its share in the committee
     epochs: int = 14
-    patience: int = 4  # epochs without a better validation loss before it ends
+    patience: int = 4  # epochs without a better validation error before it ends
     batch: int = 1024  # titles
     table_rate: float = 6e-3  # learning rate of the n-gram table
     layer_rate: float = 3e-3
@@ -47,10 +47,10 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The network with the lowest validation loss, and how it came about."""
+    """The network with the lowest validation error, and how it came about."""
 
     member: Member
-    losses: list[float]  # validation loss after each epoch
+    errors: list[float]  # validation error after each epoch: mean over heads of the share of rows answered wrong
 
 
 def fit(
@@ -63,10 +63,9 @@ def fit(
     bags, held_out = (vocabulary.bags(ngrams(given.titles)) for given in (training, validation))
     network = TitleNetwork(len(vocabulary), recipe.size, layout, recipe.dropout)
     targets = _Targets(training, layout, recipe.count_power)
-    checks = _Targets(validation, layout, 1.0)
     steps = math.ceil(len(training) / recipe.batch) * recipe.epochs
     optimizer, schedule = _optimizer(network, recipe, steps)
-    best, losses = copy.deepcopy(network), list[float]()
+    best, errors = copy.deepcopy(network), list[float]()
     epochs = tqdm(range(recipe.epochs), desc="epochs", disable=not progress)
     for _ in epochs:
         network.train()
@@ -76,23 +75,25 @@ def fit(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-        losses.append(_loss_on(network, held_out, checks))
-        epochs.set_postfix(validation_loss=f"{losses[-1]:.4f}")
-        if losses[-1] == min(losses):
+        errors.append(_error_on(network, held_out, validation, layout))
+        epochs.set_postfix(validation_error=f"{errors[-1]:.4f}")
+        # By error, not by loss: the loss soon grows with confidence alone, which the temperatures mend afterwards.
+        if errors[-1] == min(errors):
             best = copy.deepcopy(network)
-        elif len(losses) - int(np.argmin(losses)) > recipe.patience:
+        elif len(errors) - int(np.argmin(errors)) > recipe.patience:
             break
-    return Fitted(Member(best.eval(), vocabulary, recipe.vote), losses)
+    return Fitted(Member(best.eval(), vocabulary, recipe.vote), errors)
 
 
-def logits(member: Member, given: Examples, layout: Layout) -> dict[str, Tensor]:
+def logits(network: TitleNetwork, bags: Bags, given: Examples, layout: Layout) -> dict[str, Tensor]:
     """Logits of DOMAIN (n, d) and, by head key, of the titles truly of that head's domain (m, labels)."""
+    network.eval()
     with torch.inference_mode():
-        pooled = _pool(member.network, member.vocabulary.bags(ngrams(given.titles)))
-        found = {DOMAIN: member.network.domain_logits(pooled)}
+        pooled = _pool(network, bags)
+        found = {DOMAIN: network.domain_logits(pooled)}
         for place, domain in enumerate(layout.domains):
             own = pooled[int(given.starts[place]) : int(given.starts[place + 1])]
-            found |= member.network.head_logits(domain.name, own)
+            found |= network.head_logits(domain.name, own)
     return found
 
 
@@ -135,10 +136,13 @@ def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[NDA
         yield order[first : first + size]
 
 
-def _loss_on(network: TitleNetwork, bags: Bags, targets: _Targets) -> float:
-    network.eval()
-    with torch.inference_mode():
-        return float(targets.loss(network, bags, np.arange(len(bags))))
+def _error_on(network: TitleNetwork, bags: Bags, given: Examples, layout: Layout) -> float:
+    found = logits(network, bags, given, layout)
+    wrong = []
+    for key, counts in given.counts.items():
+        best = found[key].argmax(dim=1).numpy()
+        wrong.append(1 - counts[np.arange(len(counts)), best].sum() / max(1.0, float(counts.sum())))
+    return float(np.mean(wrong))
 
 
 def _optimizer(
