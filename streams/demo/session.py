@@ -77,9 +77,7 @@ class Session:
     async def run(self, view: View, sampler: Sampler) -> Spent:
         """Feed, then wait for the answers. Errors: StreamError when the worker or Kafka fails on the way."""
         place = self._place
-        producer = AIOKafkaProducer(
-            bootstrap_servers=place.servers.split(","), acks="all", max_batch_size=BATCH_BYTES, compression_type="lz4"
-        )
+        producer = AIOKafkaProducer(bootstrap_servers=place.servers.split(","), acks="all", max_batch_size=BATCH_BYTES)
         await producer.start()
         feeder = Feeder(
             producer, place.prefix, place.partitions, self._data.year, self._data.catalogue, self._data.sample,
