@@ -56,7 +56,8 @@ def _f1(cases: Cases, weights: NDArray[np.float64], size: int) -> tuple[NDArray[
     claimed = np.bincount(cases.predicted, weights, size)
     right = cases.truth == cases.predicted
     hits = np.bincount(cases.truth[right], weights[right], size)
-    return 2 * hits / np.maximum(actual + claimed, 1e-12), actual
+    f1: NDArray[np.float64] = 2 * hits / np.maximum(actual + claimed, 1e-12)
+    return f1, actual.astype(np.float64)
 
 
 def calibration_error(cases: Cases, weights: NDArray[np.float64]) -> float:
