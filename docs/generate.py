@@ -1,5 +1,7 @@
 """Writes the pages that are made from the code: `python docs/generate.py`; with --check it only names stale ones."""
 
+import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -96,7 +98,78 @@ def metrics() -> str:
     )
 
 
-PAGES = {"topics.md": topics, "configuration.md": configuration, "metrics.md": metrics}
+def models() -> str:
+    """docs/models.md"""
+    parts = [
+        "# Models",
+        "",
+        MADE,
+        "",
+        "The figures are those in the artifacts' manifests, on test groups (bucket 0 by SHA-1 of the title or household) that no",
+        "training, early stopping or calibration saw; in brackets the 95 % bootstrap interval over groups. Baselines ran in the",
+        "same evaluation. `shelfstream evaluate products --data DIR` and `shelfstream evaluate behaviour` measure them again.",
+        "",
+        (HERE / "models-notes.md").read_text().strip(),
+    ]
+    for kind in ("products", "behaviour"):
+        manifest = _manifest(kind)
+        parts += ["", f"## {manifest['name']} {manifest['version']}"]
+        for data in dict.fromkeys(figure["set"] for figure in manifest["metrics"]["figures"]):
+            figures = [figure for figure in manifest["metrics"]["figures"] if figure["set"] == data]
+            names = list(dict.fromkeys(name for figure in figures for name in figure["baselines"]))
+            parts += ["", f"### {data}", "", f"| task | metric | n | shelfstream | {' | '.join(names)} |"]
+            parts.append("|---|---|---:|---:|" + "---:|" * len(names))
+            parts += [_row(figure, names) for figure in figures]
+    return "\n".join([*parts, ""])
+
+
+def readme() -> str:
+    """README.md: its two tables of figures, between marks; the rest is written by hand."""
+    text = (HERE / "../README.md").read_text()
+    chosen = [figure for kind in ("products", "behaviour") for figure in _manifest(kind)["metrics"]["figures"]]
+    rows = ["| | n | shelfstream | floor | simple baseline |", "|---|---:|---:|---:|---:|"]
+    for data, task, metric, floor, simple in HEADLINES:
+        for figure in chosen:
+            if (figure["set"], figure["task"], figure["metric"]) == (data, task, metric):
+                beside = [f"{figure['baselines'][name]:.3f}" for name in (floor, simple)]
+                rows.append(
+                    f"| {data}: {task}, {metric} | {figure['n']:,} | **{figure['value']:.3f}** | {' | '.join(beside)} |"
+                )
+    results = sorted((HERE / "../benchmarks/results").glob("20*.md"))
+    measured = results[-1].read_text().strip() if results else ""
+    for mark, block in (("models", "\n".join(rows)), ("benchmarks", measured)):
+        text = re.sub(
+            f"<!-- {mark} -->.*<!-- /{mark} -->", f"<!-- {mark} -->\n{block}\n<!-- /{mark} -->", text, flags=re.DOTALL
+        )
+    return text
+
+
+def _manifest(kind: str) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((HERE / f"../models/artifacts/{kind}/manifest.json").read_text())
+    return manifest
+
+
+def _row(figure: dict[str, Any], names: list[str]) -> str:
+    beside = [f"{figure['baselines'][name]:.3f}" if name in figure["baselines"] else "" for name in names]
+    value = f"**{figure['value']:.3f}** [{figure['low']:.3f}, {figure['high']:.3f}]"
+    return f"| {figure['task']} | {figure['metric']} | {figure['n']:,} | {value} | {' | '.join(beside)} |"
+
+
+BAG, TFIDF, LSTM, FREQUENCY = "plain n-gram bag", "tf-idf + logistic regression", "plain LSTM", "frequency"
+HEADLINES = (
+    *(("fashion", head, "accuracy", BAG, TFIDF) for head in ("articleType", "baseColour", "gender", "season", "usage")),
+    *(("fashion", head, "macro F1", BAG, TFIDF) for head in ("articleType", "baseColour")),
+    ("electronics", "category", "accuracy", BAG, TFIDF),
+    *(("grocery", head, "accuracy", BAG, TFIDF) for head in ("department", "category")),
+    *(("completejourney", "next category", f"recall@{k}", LSTM, FREQUENCY) for k in (1, 10, 20)),
+)
+PAGES = {
+    "models.md": models,
+    "../README.md": readme,
+    "topics.md": topics,
+    "configuration.md": configuration,
+    "metrics.md": metrics,
+}
 
 
 def main() -> int:
