@@ -66,9 +66,7 @@ class Checker:
         self.models: dict[str, dict[str, str]] = {}
         self._year = year
         self._unseen = year.in_test & households_unseen
-        self._baseline_hits = {name: np.zeros(len(year), bool) for name in self.scores.baselines}
-        self._place_of = {name: place for place, name in enumerate(year.categories)}
-        self._predicted: dict[int, int] = {}  # supermarket product -> place of its predicted category
+        self._baseline_hit = np.zeros(len(year), bool)
         self._catalogue: list[Product] = []
         self._number_of: dict[str, int] = {}
         self._categories = Codec(ProductCategories)
@@ -82,13 +80,9 @@ class Checker:
             self._number_of[product.product_id] = len(self._catalogue)
             self._catalogue.append(product)
 
-    def expect_hits(self, baseline: str, lines: NDArray[np.int64], hits: NDArray[np.bool_]) -> None:
-        """What a baseline got right, of lines that will be sent."""
-        self._baseline_hits[baseline][lines] = hits
-
-    def predicted_category(self, line: int) -> int:
-        """The category that came back for the line's product, into the year's; NONE if there is none."""
-        return self._predicted.get(int(self._year.product[line]), NONE)
+    def expect_hits(self, lines: NDArray[np.int64], hits: NDArray[np.bool_]) -> None:
+        """What the baseline got right, of lines that will be sent."""
+        self._baseline_hit[lines] = hits
 
     def read_categories(self, records: Sequence[ConsumerRecord], now_s: float) -> None:
         """Predicted categories of products, in the order of one partition."""
@@ -101,8 +95,6 @@ class Checker:
         for number in fresh:
             product, answer = self._catalogue[number], answer_of[number]
             path = tuple(answer.categories[0].path) if answer.categories else ()
-            if product.domain == grocery.DOMAIN and path:
-                self._predicted[int(product.product_id)] = self._place_of.get(path[-1], NONE)
             if product.unseen:
                 self.scores.products[f"{product.domain} category"].add(path == product.path)
         for number in fresh[-ROWS_A_READ:]:
@@ -133,8 +125,7 @@ class Checker:
             if wanted[line] != NONE and self._unseen[line]:
                 hit = self._rank(line, answer_of[line]) > 0
                 household = int(self._year.household[line])
-                baselines = {name: bool(hits[line]) for name, hits in self._baseline_hits.items()}
-                self.scores.add_next(household, hit, baselines)
+                self.scores.add_next(household, model=hit, baseline=bool(self._baseline_hit[line]))
         for line in [line for line in fresh if wanted[line] != NONE][-ROWS_A_READ:]:
             self.user_rows.append(self._user_row(line, answer_of[line]))
 

@@ -21,7 +21,6 @@ from streams.demo.checker import Checker
 from streams.demo.ledger import Ledger
 from streams.demo.pace import Pace
 from streams.demo.purchases import Year
-from streams.demo.score import SAME_INPUT, TOLD
 from streams.transport.outbox import Outbox, Outgoing, Sent
 
 CHUNK = 500
@@ -61,10 +60,7 @@ class Feeder:
         self._catalogue = catalogue
         self._sample = iter(sample)
         self._checker = checker
-        self._baselines = {
-            SAME_INPUT: Baseline(year, checker.predicted_category),
-            TOLD: Baseline(year, lambda line: int(year.category[line])),
-        }
+        self._baseline = Baseline(year)
         self._pace = Pace(rate, clock), Pace(rate, clock)
         self._lead = max(LEAST_LEAD, round(rate * LEAD_S / CHUNK)) if rate else FREE_LEAD  # runs
         self._ready_at: list[int] = []  # products that must be answered before each run of purchases
@@ -129,8 +125,7 @@ class Feeder:
             if self._stopping:
                 return
             stop = min(start + CHUNK, len(year))
-            for name, baseline in self._baselines.items():
-                self._checker.expect_hits(name, *baseline.walk(stop))
+            self._checker.expect_hits(*self._baseline.walk(stop))
             keys = [year.user(line) for line in range(start, stop)]
             await self._send(USER_BEHAVIOUR.name, keys, year.events(start, stop), ledger, pace, MAX_PURCHASES_WAITING)
         self._stopping = True  # the year is over

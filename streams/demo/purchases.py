@@ -38,7 +38,6 @@ class Year:
     quantity: NDArray[np.int64]  # (n,)
     price: NDArray[np.float64]  # (n,) of the whole line, in dollars
     in_test: NDArray[np.bool_]  # (n,) a household of the test split
-    step: NDArray[np.bool_]  # (n,)
     wanted: NDArray[np.int32]  # (n,) into categories, or NONE
     new_product: NDArray[np.bool_]  # (n,) the first line of its product
     categories: tuple[str, ...]
@@ -109,7 +108,6 @@ def load_year() -> Year:
         quantity=sold["quantity"].to_numpy(np.int64)[order],
         price=sold["sales_value"].to_numpy(np.float64)[order],
         in_test=tenth[order] == TEST,
-        step=step,
         wanted=wanted_next(household[order], category, step),
         new_product=first_of(product[order]),
         categories=tuple(str(name) for name in categories),

@@ -1,12 +1,7 @@
 """Running figures of quality, on what the models were not fitted on, each with its number of cases."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-# Both rank a household's categories by how often it bought them, ties by how often all did.
-SAME_INPUT = "frequency"  # of predicted categories, which is what the behaviour model reads too
-TOLD = "frequency, told the true categories"
 
 
 @dataclass(slots=True)
@@ -39,14 +34,13 @@ class Scores:
         }
     )
     model: Accuracy = field(default_factory=Accuracy)
-    baselines: dict[str, Accuracy] = field(default_factory=lambda: {SAME_INPUT: Accuracy(), TOLD: Accuracy()})
+    baseline: Accuracy = field(default_factory=Accuracy)
     households: set[int] = field(default_factory=set)
 
-    def add_next(self, household: int, hit: bool, baselines: Mapping[str, bool]) -> None:
-        """Count one prediction: whether the category that came next was among its ten, and among each baseline's."""
-        self.model.add(hit)
-        for name, baseline_hit in baselines.items():
-            self.baselines[name].add(baseline_hit)
+    def add_next(self, household: int, *, model: bool, baseline: bool) -> None:
+        """Count one prediction: whether the category that came next was among its ten, and among the baseline's."""
+        self.model.add(model)
+        self.baseline.add(baseline)
         self.households.add(household)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -62,7 +56,7 @@ class Scores:
                 "unit": "predictions",
                 "n": self.model.n,
                 "value": _rounded(self.model.value),
-                "baselines": {name: _rounded(found.value) for name, found in self.baselines.items()},
+                "baseline": _rounded(self.baseline.value),
                 "households": len(self.households),
             }
         )

@@ -80,11 +80,10 @@ def _quality(checker: Checker) -> RenderableType:
         table.add_column(name, justify="right")
     for task, found in checker.scores.products.items():
         table.add_row(task, _share(found.value), f"{found.n:,}")
-    model = checker.scores.model
+    model, baseline = checker.scores.model, checker.scores.baseline
     table.add_section()
     table.add_row("next category: recall@10", Text(_share(model.value), style="bold green"), f"{model.n:,}")
-    for name, found in checker.scores.baselines.items():
-        table.add_row(f"  by {name}", _share(found.value), f"{found.n:,}")
+    table.add_row("  own frequency, then everybody's", _share(baseline.value), f"{baseline.n:,}")
     table.add_row(Text(f"  {len(checker.scores.households):,} households", style="dim"), "", "")
     return Panel(table, title="quality so far", title_align="left", border_style="blue", padding=(0, 0))
 

@@ -29,7 +29,6 @@ def make_year(seed: int, lines: int = 400) -> Year:
         quantity=np.ones(lines, np.int64),
         price=np.ones(lines),
         in_test=household < 3,
-        step=step,
         wanted=wanted_next(household, category, step),
         new_product=first_of(product),
         categories=tuple(f"C{i}" for i in range(CATEGORIES)),

@@ -42,23 +42,15 @@ def slow_hits(year: Year) -> dict[int, bool]:
 @pytest.mark.parametrize("seed", range(5))
 def test_hits_equal_a_plain_ranking_of_own_counts_then_popularity(seed: int) -> None:
     year = make_year(seed)
-    lines, hits = Baseline(year, lambda line: int(year.category[line]), TOP).walk(len(year))
+    lines, hits = Baseline(year, TOP).walk(len(year))
     assert dict(zip(lines.tolist(), hits.tolist(), strict=True)) == slow_hits(year)
-
-
-def test_a_baseline_that_is_told_other_categories_still_has_to_name_the_true_one() -> None:
-    year = make_year(2)
-    told_nothing = Baseline(year, lambda line: NONE, TOP)
-    lines, hits = told_nothing.walk(len(year))
-    top = np.argsort(-year.popularity)[:TOP]
-    assert hits.tolist() == [bool(wanted in top) for wanted in year.wanted[lines]]
 
 
 def test_walking_in_pieces_gives_the_same_as_walking_at_once() -> None:
     year = make_year(7)
-    walker = Baseline(year, lambda line: int(year.category[line]), TOP)
+    walker = Baseline(year, TOP)
     pieces = [walker.walk(stop) for stop in (1, 2, 150, 150, 399, len(year))]
-    lines, hits = Baseline(year, lambda line: int(year.category[line]), TOP).walk(len(year))
+    lines, hits = Baseline(year, TOP).walk(len(year))
     assert np.concatenate([piece[0] for piece in pieces]).tolist() == lines.tolist()
     assert np.concatenate([piece[1] for piece in pieces]).tolist() == hits.tolist()
 

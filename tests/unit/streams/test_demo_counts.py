@@ -19,9 +19,7 @@ from schemas.topics import PRODUCT_ATTRIBUTES, PRODUCT_CATEGORIES, USER_PREDICTI
 from streams.demo.catalogue import Product
 from streams.demo.checker import Checker
 from streams.demo.ledger import Ledger
-from streams.demo.purchases import NONE
 from streams.demo.report import Timing, make_report
-from streams.demo.score import SAME_INPUT, TOLD
 from tests.unit.streams.making_years import make_year
 
 PLACE = {"prediction_id": "p", "as_of": 1, "source": Source("t", 0, 0), "model": ModelRef("m", "1")}
@@ -157,28 +155,15 @@ def test_accuracy_is_taken_on_unseen_products_only(checker: Checker) -> None:
 def test_recall_is_taken_on_test_households_and_beside_the_baseline_of_the_same_lines(checker: Checker) -> None:
     year = make_year(1)
     scored = [line for line in range(50) if year.in_test[line] and year.wanted[line] >= 0]
-    checker.expect_hits(TOLD, np.array(scored[:2]), np.array([True, True]))
-    checker.expect_hits(SAME_INPUT, np.array(scored[:1]), np.array([True]))
+    checker.expect_hits(np.array(scored[:2]), np.array([True, True]))
     checker.purchases.send(np.full(50, 1.0))
     named = [
         prediction_of(line, year.categories[year.wanted[line]] if line == scored[0] else "none") for line in range(50)
     ]
     checker.read_predictions(named, 1.1)
     assert (checker.scores.model.right, checker.scores.model.n) == (1, len(scored))
-    found = {name: (score.right, score.n) for name, score in checker.scores.baselines.items()}
-    assert found == {TOLD: (2, len(scored)), SAME_INPUT: (1, len(scored))}
+    assert (checker.scores.baseline.right, checker.scores.baseline.n) == (2, len(scored))
     assert checker.scores.households == set(year.household[scored].tolist())
-
-
-def test_the_predicted_category_of_a_line_is_what_came_back_for_its_product() -> None:
-    year = make_year(1)
-    made = Checker(year, Ledger(5, (PRODUCT_CATEGORIES.name,)), Ledger(1, ("a",)), households_unseen=True)
-    product = Product(str(year.product[0]), "x", ("D", "C3"), "grocery", True)
-    made.expect_products([product])
-    made.products.send(np.full(1, 1.0))
-    assert made.predicted_category(0) == NONE
-    made.read_categories([categories_of(product, "D", "C5")], 1.1)
-    assert year.categories[made.predicted_category(0)] == "C5"
 
 
 def test_no_recall_is_shown_for_a_model_that_was_fitted_on_the_test_households() -> None:
