@@ -42,7 +42,7 @@ def render(checker: Checker, moment: Moment, rows: int = ROWS) -> RenderableType
 
 
 def _title(checker: Checker, moment: Moment) -> RenderableType:
-    names = [f"{model['name']} {model['version']}" for _, model in sorted(checker.models.items())]
+    names = [f"{agent} model {model['version']}" for agent, model in sorted(checker.models.items())]
     of = f" of {moment.seconds:.0f}" if moment.seconds else ""
     line = Text.assemble(
         ("shelfstream demo", "bold cyan"),
@@ -83,42 +83,44 @@ def _quality(checker: Checker) -> RenderableType:
     model, baseline = checker.scores.model, checker.scores.baseline
     table.add_section()
     table.add_row("next category: recall@10", Text(_share(model.value), style="bold green"), f"{model.n:,}")
-    table.add_row("  own frequency, then everybody's", _share(baseline.value), f"{baseline.n:,}")
+    table.add_row("  baseline: own, then all counts", _share(baseline.value), f"{baseline.n:,}")
     table.add_row(Text(f"  {len(checker.scores.households):,} households", style="dim"), "", "")
     return Panel(table, title="quality so far", title_align="left", border_style="blue", padding=(0, 0))
 
 
 def _products(rows: Sequence[ProductRow], height: int) -> RenderableType:
-    table = _list("product title", "predicted category", "sure", "true category")
+    table = _list(("product title", 5), ("predicted category", 3), ("true category", 3))
     for row in rows[-height:]:
-        table.add_row(
-            _cut(row.title, 44), _cut(row.predicted, 26), f"{row.confidence:.0%}", _cut(row.truth, 26),
-            _mark("✓" if row.right else "✗", row.right), _seen(row.unseen),
-        )  # fmt: skip
-    for _ in range(height - len(rows)):
-        table.add_row("")
-    return Panel(table, title="products", title_align="left", border_style="blue", padding=(0, 0))
+        predicted = f"{row.predicted} {row.confidence:.0%}"
+        table.add_row(row.title, predicted, row.truth, _mark("✓" if row.right else "✗", row.right), _seen(row.unseen))
+    return _panel("products", table, height - len(rows))
 
 
 def _users(rows: Sequence[UserRow], height: int) -> RenderableType:
-    table = _list("household bought", "predicted next", "bought next")
+    table = _list(("household bought", 4), ("predicted next", 6), ("bought next", 3))
     for row in rows[-height:]:
-        table.add_row(
-            _cut(f"{row.user}: {row.bought}", 34), _cut(", ".join(name.title() for name in row.predicted), 56),
-            _cut(row.wanted, 26), _mark(f"#{row.rank}" if row.rank else "✗", row.rank > 0), _seen(row.unseen),
-        )  # fmt: skip
-    for _ in range(height - len(rows)):
-        table.add_row("")
-    return Panel(table, title="households", title_align="left", border_style="blue", padding=(0, 0))
+        predicted = ", ".join(name.title() for name in row.predicted)
+        mark = _mark(f"#{row.rank}" if row.rank else "✗", row.rank > 0)
+        table.add_row(f"{row.user}: {row.bought}", predicted, row.wanted, mark, _seen(row.unseen))
+    return _panel(
+        "households, and at which place of the prediction was what they bought next", table, height - len(rows)
+    )
 
 
-def _list(*columns: str) -> Table:
+def _list(*columns: tuple[str, int]) -> Table:
+    """A table of columns, each with its share of the width, and narrow ones for right or wrong, seen or not."""
     table = Table(box=box.SIMPLE_HEAD, expand=True, padding=(0, 1), show_edge=False)
-    for name in columns:
-        table.add_column(name, no_wrap=True)
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    for name, ratio in columns:
+        table.add_column(name, ratio=ratio, no_wrap=True, overflow="ellipsis")
+    table.add_column("", width=3, justify="right", no_wrap=True)
+    table.add_column("", width=6, no_wrap=True)
     return table
+
+
+def _panel(title: str, table: Table, empty: int) -> RenderableType:
+    for _ in range(empty):
+        table.add_row("")
+    return Panel(table, title=title, title_align="left", border_style="blue", padding=(0, 0))
 
 
 def _mark(text: str, right: bool) -> Text:
@@ -127,10 +129,6 @@ def _mark(text: str, right: bool) -> Text:
 
 def _seen(unseen: bool) -> Text:
     return Text("unseen", style="bold") if unseen else Text("seen", style="dim")
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _ms(value: float) -> str:

@@ -66,7 +66,7 @@ def test_a_short_run_answers_every_event_and_says_how_well(tmp_path: Path) -> No
     assert facts["ok"] is True
     assert 0 < facts["latency"]["behaviour"]["p50_ms"] <= facts["latency"]["behaviour"]["p99_ms"]
     quality = {row["task"]: row for row in facts["quality"]}
-    assert quality["electronics category"]["n"] == 300
+    assert quality["electronics category"]["n"] >= 50
     assert quality["electronics category"]["value"] > 0.8
     assert quality["grocery category"]["value"] > 0.5
     assert quality["next category of the household"]["n"] > 20
