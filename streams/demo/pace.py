@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-TICK_S = 0.004  # events of so long come at once: waking for each one would take more than sending it
+TICK_S = 0.01  # events of so long come at once: waking and asking Kafka for each takes more than sending it
 ROUNDING = 1e-6  # ticks: a sleep that ends on the tick must find it due
 SLIP_S = 0.25  # a sender that was held back longer than this begins anew instead of catching up in a burst
 
