@@ -21,6 +21,7 @@ from tests.unit.streams.making_models import small_behaviour
 A, B = TP("user-behaviour", 0), TP("user-behaviour", 1)
 COLOURS = [("baseColour", "Red"), ("baseColour", "Blue")]
 
+
 class Shop:
     """A behaviour logic with its kept rows and the features of products."""
 

@@ -50,9 +50,7 @@ class Producer:
     def records(self) -> list[tuple[bytes | None, bytes | None, int]]:
         """Key, value and timestamp of all records that were sent, in order."""
         return [
-            (record.key, record.value, record.timestamp)
-            for raw in self.batches
-            for record in DefaultRecordBatch(raw)
+            (record.key, record.value, record.timestamp) for raw in self.batches for record in DefaultRecordBatch(raw)
         ]
 
 
