@@ -91,6 +91,7 @@ def run_demo(options: DemoOptions, console: Console) -> Report:
         report = make_report(checker, timing, cluster.label, stopped=signals.asked)
         if report.problems:
             say(f"the end of the worker's log:\n{worker.tail()}")
+        say("stopping the worker and Kafka" if options.bootstrap_servers is None else "stopping the worker")
     return report
 
 
