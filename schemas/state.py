@@ -21,6 +21,8 @@ class ProductFeatures(Struct, array_like=True):
     """What the behaviour side and a redelivery need to know of a product; the value of the product-features table.
 
     `content` is the hash of everything the model reads and of the model itself: equal content needs no new inference.
+    `offset` and `partition` name the last upsert that is answered here: producers with different partitioners can send
+    one id to two partitions, whose offsets say nothing of each other.
     `category` is the narrowest name of the likeliest category; `attribute_keys` are crc32 of "name=value".
     `categories` and `attributes` hold the encoded lists of the last predictions, so that they can be sent again.
     """
@@ -32,6 +34,7 @@ class ProductFeatures(Struct, array_like=True):
     attribute_keys: list[int]
     categories: bytes
     attributes: bytes
+    partition: int = -1
 
 
 def model_key(name: str, version: str) -> int:

@@ -74,7 +74,7 @@ class ProductLogic:
     @staticmethod
     def _redelivered(item: Decoded[ProductUpsert], known: dict[bytes, ProductFeatures], answer: Answer) -> bool:
         features = known.get(item.key)
-        if features is None or item.record.offset > features.offset:
+        if features is None or features.partition != item.tp.partition or item.record.offset > features.offset:
             return False
         answer.results["redelivered"] += 1
         return True
@@ -147,7 +147,8 @@ class ProductLogic:
         raw_attributes: Any = msgspec.Raw(features.attributes)
         categories.add(item.key, encode(ProductCategories(categories=raw_categories, **common)))
         attributes.add(item.key, encode(ProductAttributes(attributes=raw_attributes, **common)))
-        part.rows[item.key] = encode(msgspec.structs.replace(features, offset=record.offset))
+        answered = msgspec.structs.replace(features, offset=record.offset, partition=record.partition)
+        part.rows[item.key] = encode(answered)
         answer.results["predicted" if inferred else "unchanged"] += 1
 
 

@@ -39,7 +39,10 @@ def holds(now, then):
 def test_old_messagepack_decodes_to_what_it_said(path):
     decoded = codec.Codec(message_of(path)).decode(path.read_bytes())
     then = json.loads(path.with_suffix(".json").read_bytes())
-    assert holds(json.loads(codec.to_json(decoded)), then)
+    now = json.loads(codec.to_json(decoded))
+    if isinstance(then, list):
+        now = now[: len(then)]  # a message without field names grows at its end
+    assert holds(now, then)
 
 
 @pytest.mark.parametrize(

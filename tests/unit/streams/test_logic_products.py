@@ -139,6 +139,13 @@ def test_a_redelivered_window_sends_nothing(catalogue: Catalogue) -> None:
     assert catalogue.rows.kept == kept
 
 
+def test_an_offset_of_another_partition_is_no_redelivery(catalogue: Catalogue) -> None:
+    catalogue.answer(product(A, 7, "p", SHIRT))
+    moved = catalogue.answer(product(B, 2, "p", PHONE))  # as a producer with another partitioner sends it
+    assert moved.results == {"predicted": 1}
+    assert catalogue.answer(product(B, 2, "p", PHONE)).results == {"redelivered": 1}
+
+
 def test_a_null_value_deletes_the_predictions_and_the_features(catalogue: Catalogue) -> None:
     catalogue.answer(product(A, 0, "p", SHIRT), product(A, 1, "q", PHONE))
     answer = catalogue.answer(record(A, 2, b"p", None))
