@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from streams.demo.options import DEFAULT_RATE, DemoOptions
+
 INTERRUPTED = 130  # as shells have it for Ctrl-C
 
 
@@ -15,7 +17,7 @@ def demo(
         float | None,
         typer.Option(min=1, help="End after so many seconds of events; default: after the year."),
     ] = None,
-    rate: Annotated[float, typer.Option(min=0, help="Purchases a second; 0 is as fast as it goes.")] = 500.0,
+    rate: Annotated[float, typer.Option(min=0, help="Purchases a second; 0 is as fast as it goes.")] = DEFAULT_RATE,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, nothing else.")] = False,
     folder: Annotated[
         Path | None, typer.Option(help="Keep the data of Kafka and the worker here; default: a temporary folder.")
@@ -28,10 +30,10 @@ def demo(
 ) -> None:
     """Start Kafka and a worker, send products and a year of purchases through them, and show what is predicted.
 
-    Exit codes: 0 every event has its predictions; 1 the counts do not match, or something failed; 130 stopped before it
-    had begun. Example: shelfstream demo --seconds 30 --json
+    Exit codes: 0 every event has its predictions; 1 counts do not match, or something failed; 130 stopped while starting.
+
+    Example: shelfstream demo --seconds 30 --json
     """
-    from streams.demo.options import DemoOptions
     from streams.demo.run import run_demo
     from streams.demo.summary import summarize
 
