@@ -30,7 +30,7 @@ def demo(
 ) -> None:
     """Start Kafka and a worker, send products and a year of purchases through them, and show what is predicted.
 
-    Exit codes: 0 every event has its predictions; 1 counts do not match, or something failed; 130 stopped while starting.
+    Exit codes: 0 every event has its predictions; 1 counts do not match or something failed; 130 stopped at the start.
 
     Example: shelfstream demo --seconds 30 --json
     """
