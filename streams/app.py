@@ -41,6 +41,7 @@ class WorkerApp(faust.App):
     """A Faust app that lets its pipelines finish before it gives partitions away or ends."""
 
     pipelines: list[Pipeline]
+    fetch_wait_ms: int
     failure: BaseException | None = None
 
     async def on_start(self) -> None:
@@ -221,5 +222,6 @@ def _make_app(settings: Settings) -> WorkerApp:
         producer_max_request_size=REQUEST_BYTES,
     )
     app.pipelines = []
+    app.fetch_wait_ms = settings.kafka.fetch_wait_ms
     app.transport = RunTransport(app.conf.broker, app)
     return app

@@ -33,6 +33,7 @@ class KafkaSettings(_Group):
     )
     connect_timeout_s: float = Field(60, gt=0, description="how long to wait for a cluster at start, seconds")
     session_timeout_s: float = Field(20, gt=0, description="a silent worker loses its partitions after this, seconds")
+    fetch_wait_ms: int = Field(10, ge=1, le=1_500, description="a fetch gathers records for this long at most")
     commit_interval_s: float = Field(1, gt=0, description="source offsets are committed this often, seconds")
 
 

@@ -11,12 +11,15 @@ from faust.types import TP
 
 from streams.batcher.window import Window
 
+# The partitions of one fetch come one after the other; if the first went alone, the others would wait for its window.
+SETTLE_SECONDS = 0.001
+
 
 class Inbox:
     """A queue of runs with a bound on records. All methods belong to one event loop.
 
-    A window is given out at once when nothing is at work; while something is, records gather until there are
-    `max_events` or the oldest has waited `max_wait_ms`, whichever comes first.
+    A window is given out after a millisecond when nothing is at work; while something is, records gather until there
+    are `max_events` or the oldest has waited `max_wait_ms`, whichever comes first.
     """
 
     def __init__(self, max_events: int, max_wait_ms: float, busy: Callable[[], bool]) -> None:
@@ -53,7 +56,7 @@ class Inbox:
                 if not self._runs:
                     await self._changed.wait()
                 else:
-                    left = self._oldest + self._max_wait - asyncio.get_running_loop().time()
+                    left = self._patience() - (asyncio.get_running_loop().time() - self._oldest)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), max(left, 0.0005))
             window = self._fill()
@@ -76,8 +79,11 @@ class Inbox:
     def _ripe(self) -> bool:
         if not self._runs:
             return False
-        late = asyncio.get_running_loop().time() - self._oldest >= self._max_wait
-        return self.waiting >= self.max_events or late or not self._busy()
+        late = asyncio.get_running_loop().time() - self._oldest >= self._patience()
+        return late or self.waiting >= self.max_events
+
+    def _patience(self) -> float:
+        return self._max_wait if self._busy() else min(SETTLE_SECONDS, self._max_wait)
 
     def _fill(self) -> Window:
         window = Window()

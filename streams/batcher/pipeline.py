@@ -25,6 +25,7 @@ from streams.state.ahead import RowsAhead
 from streams.transport.outbox import Outbox, Outgoing
 from streams.transport.runs import run_of
 
+FEW_ROWS = 32  # into RocksDB's memory they go in less time than a thread takes to wake up
 WriteRows = Callable[[int, Sequence[bytes], Sequence[bytes | None], int], None]
 
 
@@ -164,9 +165,12 @@ class Pipeline(Service):
         await self._inbox.idle()
 
     async def _store(self, partition: int, keys: Sequence[bytes], rows: Sequence[bytes | None], offset: int) -> None:
-        await asyncio.get_running_loop().run_in_executor(
-            self._wiring.disk_thread, self._wiring.write, partition, keys, rows, offset
-        )
+        if len(keys) <= FEW_ROWS:
+            self._wiring.write(partition, keys, rows, offset)
+        else:
+            await asyncio.get_running_loop().run_in_executor(
+                self._wiring.disk_thread, self._wiring.write, partition, keys, rows, offset
+            )
         self._ahead.drop(partition, keys)
 
     def _count(self, window: Window, answer: Answer, seconds: float) -> None:

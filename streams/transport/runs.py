@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
@@ -22,8 +22,28 @@ class RecordRun:
     records: Sequence[ConsumerRecord]
 
 
+FETCH_MIN_BYTES = 64 * 1024
+
+
+class RunConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread, whose fetches gather for some milliseconds.
+
+    Answered at the first record, as by default, every record of a trickle is a fetch of its own, and their handling
+    takes the interpreter from the model: at 500 events/s that doubled the latency it was to save.
+    """
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_min_bytes = FETCH_MIN_BYTES
+        consumer._fetch_max_wait_ms = self.app.fetch_wait_ms  # type: ignore[attr-defined]  # a WorkerApp
+        return consumer
+
+
 class RunConsumer(driver.Consumer):
     """Faust's aiokafka consumer, yielding a `RecordRun` per partition and fetch."""
+
+    def _new_consumer_thread(self) -> RunConsumerThread:
+        return RunConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Fetch once and yield one message per partition that had records."""
