@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -53,10 +54,11 @@ class LineView:
         if moment.elapsed_s < self._next:
             return
         self._next = moment.elapsed_s + LINE_EVERY_S
-        products, purchases, latency = checker.products, checker.purchases, checker.recent["behaviour"]
+        products, purchases, p90 = checker.products, checker.purchases, checker.recent["behaviour"].percentile(90)
+        latency = "" if math.isnan(p90) else f"p90 {p90:.1f} ms, "
         self._console.print(
             f"{moment.elapsed_s:5.0f} s  {moment.phase}: products {products.complete:,} of {products.sent:,}, "
-            f"purchases {purchases.complete:,} of {purchases.sent:,}, p90 {latency.percentile(90):.1f} ms, "
+            f"purchases {purchases.complete:,} of {purchases.sent:,}, {latency}"
             f"dead letters {checker.letters}",
             soft_wrap=True,
             highlight=False,
