@@ -31,8 +31,8 @@ from streams.transport.runs import RunConsumer, RunTransport
 
 DRAIN_SECONDS = 8.0  # at most, of the 10 in which a worker ends after SIGTERM
 MAX_POLL_RECORDS = 8_192
-BUFFERED_RUNS = 16  # of one agent, in Faust's queue; a run is at most a fetch, so this bounds memory
-FETCH_BYTES = 1024 * 1024  # of one partition at once
+BUFFERED_RUNS = 8  # of one agent, in Faust's queue; a run is at most a fetch, so this bounds memory
+FETCH_BYTES = 4 * 1024 * 1024  # of one partition at once
 BATCH_BYTES = 512 * 1024  # of one producer batch
 REQUEST_BYTES = 4 * 1024 * 1024
 

@@ -48,7 +48,7 @@ class BatchSettings(_Group):
     """The window: what goes through the model at once."""
 
     max_events: int = Field(4096, ge=1, le=65536, description="records in one window at most")
-    max_wait_ms: float = Field(5, ge=0, le=10_000, description="a window that is not full waits this long at most")
+    max_wait_ms: float = Field(2, ge=0, le=10_000, description="a window that is not full waits this long at most")
     in_flight: int = Field(4, ge=1, le=64, description="windows whose effects may be under way at once")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,21 +11,18 @@ from faust.types import TP
 
 from streams.batcher.window import Window
 
-# The partitions of one fetch come one after the other; if the first went alone, the others would wait for its window.
-SETTLE_SECONDS = 0.001
-
 
 class Inbox:
     """A queue of runs with a bound on records. All methods belong to one event loop.
 
-    A window is given out after a millisecond when nothing is at work; while something is, records gather until there
-    are `max_events` or the oldest has waited `max_wait_ms`, whichever comes first.
+    `take` is called whenever the model is free, so what arrives while it works gathers. A window is given out when
+    there are `max_events`, or when the oldest record has waited `max_wait_ms`: long enough for all partitions of one
+    fetch, which come one after the other, to go together.
     """
 
-    def __init__(self, max_events: int, max_wait_ms: float, busy: Callable[[], bool]) -> None:
+    def __init__(self, max_events: int, max_wait_ms: float) -> None:
         self.max_events = max_events
         self._max_wait = max_wait_ms / 1000
-        self._busy = busy
         self._runs: deque[tuple[TP, Sequence[ConsumerRecord], Any]] = deque()
         self._changed = asyncio.Condition()
         self._oldest = 0.0
@@ -56,17 +53,12 @@ class Inbox:
                 if not self._runs:
                     await self._changed.wait()
                 else:
-                    left = self._patience() - (asyncio.get_running_loop().time() - self._oldest)
+                    left = self._max_wait - (asyncio.get_running_loop().time() - self._oldest)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._changed.wait(), max(left, 0.0005))
             window = self._fill()
             self._changed.notify_all()
         return window
-
-    async def idle(self) -> None:
-        """Tell a waiting `take` that work has finished."""
-        async with self._changed:
-            self._changed.notify_all()
 
     async def clear(self) -> None:
         """Forget what waits: its partitions were revoked, and Kafka brings it again to whoever owns them."""
@@ -79,11 +71,8 @@ class Inbox:
     def _ripe(self) -> bool:
         if not self._runs:
             return False
-        late = asyncio.get_running_loop().time() - self._oldest >= self._patience()
+        late = asyncio.get_running_loop().time() - self._oldest >= self._max_wait
         return late or self.waiting >= self.max_events
-
-    def _patience(self) -> float:
-        return self._max_wait if self._busy() else min(SETTLE_SECONDS, self._max_wait)
 
     def _fill(self) -> Window:
         window = Window()

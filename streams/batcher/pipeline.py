@@ -70,7 +70,7 @@ class Pipeline(Service):
         self._committer = Committer(wiring.outbox, wiring.changelog, self._store)
         self._under_way: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(batch.in_flight)
-        self._inbox = Inbox(batch.max_events, batch.max_wait_ms, busy=lambda: bool(self._under_way))
+        self._inbox = Inbox(batch.max_events, batch.max_wait_ms)
         self._at_work = False
         self._closing = False
         self.progress = Progress(waiting=lambda: self._inbox.waiting)
@@ -162,7 +162,6 @@ class Pipeline(Service):
             metrics.LAG.labels(tp.topic, tp.partition).set(left)
         oldest = min(records[0].timestamp for records in window.records.values())
         metrics.END_TO_END_SECONDS.labels(self._logic.name).observe(max(0, self._wiring.clock() - oldest) / 1000)
-        await self._inbox.idle()
 
     async def _store(self, partition: int, keys: Sequence[bytes], rows: Sequence[bytes | None], offset: int) -> None:
         if len(keys) <= FEW_ROWS:

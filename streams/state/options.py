@@ -48,6 +48,7 @@ class Rocks:
         options.set_level_zero_file_num_compaction_trigger(8)  # recovery is twice as fast as with 4
         options.set_max_background_jobs(2)
         options.set_compression_type(DBCompressionType.lz4())
+        options.set_min_level_to_compress(2)  # what is young is rewritten soon; compressing it slows recovery
         options.set_max_open_files(256)
         options.set_keep_log_file_num(2)
         return options

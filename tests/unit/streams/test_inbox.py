@@ -12,17 +12,8 @@ from tests.unit.streams.making import numbered
 
 A, B = TP("source", 0), TP("source", 1)
 NEVER_MS = 60_000  # a wait that no test lives to see
+SOON_MS = 1
 LIMIT_S = 5
-
-
-class Model:
-    """Says whether work is under way."""
-
-    busy = False
-
-    def __call__(self) -> bool:
-        """As the inbox asks."""
-        return self.busy
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -41,12 +32,13 @@ def offsets(window: Window, tp: TP) -> list[int]:
     return [record.offset for record in window.records.get(tp, [])]
 
 
-def test_window_is_given_at_once_when_nothing_is_at_work() -> None:
+def test_a_window_waits_max_wait_for_more_and_no_longer() -> None:
     async def main() -> None:
-        inbox = Inbox(100, NEVER_MS, Model())
-        taking = asyncio.ensure_future(inbox.take())
+        inbox = Inbox(100, 20)
+        began = asyncio.get_running_loop().time()
         await inbox.put(A, numbered(A, 3), "a")
-        window = await taking
+        window = await inbox.take()
+        assert asyncio.get_running_loop().time() - began >= 0.02
         assert offsets(window, A) == [0, 1, 2]
         assert window.done == {A: ["a"]}
         assert inbox.waiting == 0
@@ -54,19 +46,26 @@ def test_window_is_given_at_once_when_nothing_is_at_work() -> None:
     run(main())
 
 
-def test_runs_of_several_partitions_gather_while_busy_and_leave_as_one_window() -> None:
+def test_without_a_wait_a_window_is_given_at_once() -> None:
     async def main() -> None:
-        model = Model()
-        model.busy = True
-        inbox = Inbox(100, NEVER_MS, model)
+        inbox = Inbox(100, 0)
+        taking = asyncio.ensure_future(inbox.take())
+        await inbox.put(A, numbered(A, 3), "a")
+        await settle()
+        assert taking.done()
+
+    run(main())
+
+
+def test_runs_of_several_partitions_gather_and_leave_as_one_window() -> None:
+    async def main() -> None:
+        inbox = Inbox(7, NEVER_MS)
         taking = asyncio.ensure_future(inbox.take())
         await inbox.put(A, numbered(A, 2), "a1")
         await inbox.put(B, numbered(B, 3, start=10), "b1")
-        await inbox.put(A, numbered(A, 2, start=2), "a2")
         await settle()
         assert not taking.done()
-        model.busy = False
-        await inbox.idle()
+        await inbox.put(A, numbered(A, 2, start=2), "a2")
         window = await taking
         assert offsets(window, A) == [0, 1, 2, 3]
         assert offsets(window, B) == [10, 11, 12]
@@ -76,11 +75,9 @@ def test_runs_of_several_partitions_gather_while_busy_and_leave_as_one_window() 
     run(main())
 
 
-def test_a_full_window_leaves_while_busy() -> None:
+def test_a_full_window_leaves_without_waiting() -> None:
     async def main() -> None:
-        model = Model()
-        model.busy = True
-        inbox = Inbox(4, NEVER_MS, model)
+        inbox = Inbox(4, NEVER_MS)
         taking = asyncio.ensure_future(inbox.take())
         await inbox.put(A, numbered(A, 3), "a")
         await settle()
@@ -91,23 +88,9 @@ def test_a_full_window_leaves_while_busy() -> None:
     run(main())
 
 
-def test_a_window_that_is_not_full_leaves_after_max_wait_while_busy() -> None:
-    async def main() -> None:
-        model = Model()
-        model.busy = True
-        inbox = Inbox(100, 10, model)
-        began = asyncio.get_running_loop().time()
-        await inbox.put(A, numbered(A, 1), "a")
-        window = await inbox.take()
-        assert window.size == 1
-        assert asyncio.get_running_loop().time() - began >= 0.009
-
-    run(main())
-
-
 def test_a_long_run_is_split_and_its_event_comes_with_its_last_piece() -> None:
     async def main() -> None:
-        inbox = Inbox(4, NEVER_MS, Model())
+        inbox = Inbox(4, SOON_MS)
         await inbox.put(A, numbered(A, 10), "a")
         windows = [await inbox.take() for _ in range(3)]
         assert [offsets(window, A) for window in windows] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
@@ -118,7 +101,7 @@ def test_a_long_run_is_split_and_its_event_comes_with_its_last_piece() -> None:
 
 def test_no_window_is_larger_than_max_events() -> None:
     async def main() -> None:
-        inbox = Inbox(5, NEVER_MS, Model())
+        inbox = Inbox(5, SOON_MS)
         await inbox.put(A, numbered(A, 3), "a")
         await inbox.put(B, numbered(B, 3), "b")
         first, second = await inbox.take(), await inbox.take()
@@ -130,7 +113,7 @@ def test_no_window_is_larger_than_max_events() -> None:
 
 def test_put_waits_while_a_whole_window_is_waiting_and_goes_on_when_it_is_taken() -> None:
     async def main() -> None:
-        inbox = Inbox(4, NEVER_MS, Model())
+        inbox = Inbox(4, SOON_MS)
         await inbox.put(A, numbered(A, 4), "a")
         putting = asyncio.ensure_future(inbox.put(B, numbered(B, 1), "b"))
         await settle()
@@ -144,7 +127,7 @@ def test_put_waits_while_a_whole_window_is_waiting_and_goes_on_when_it_is_taken(
 
 def test_clear_forgets_what_waits_and_what_is_blocked_in_put() -> None:
     async def main() -> None:
-        inbox = Inbox(4, NEVER_MS, Model())
+        inbox = Inbox(4, SOON_MS)
         await inbox.put(A, numbered(A, 4), "a")
         putting = asyncio.ensure_future(inbox.put(B, numbered(B, 2), "b"))
         await settle()
@@ -162,7 +145,7 @@ def test_clear_forgets_what_waits_and_what_is_blocked_in_put() -> None:
 
 def test_clear_forgets_the_rest_of_a_run_that_was_split() -> None:
     async def main() -> None:
-        inbox = Inbox(2, NEVER_MS, Model())
+        inbox = Inbox(2, SOON_MS)
         await inbox.put(A, numbered(A, 3), "a")
         await inbox.take()
         await inbox.clear()
