@@ -41,7 +41,7 @@ def refused(config_file: Path | None = None, overrides: dict[str, Any] | None = 
 
 def test_defaults_hold_where_nothing_is_set() -> None:
     settings = load_settings()
-    assert (settings.name, settings.batch.max_events, settings.batch.max_wait_ms) == ("shelfstream", 4096, 5)
+    assert (settings.name, settings.batch.max_events, settings.batch.max_wait_ms) == ("shelfstream", 4096, 2)
     assert settings.agents == ["products", "behaviour"]
     assert settings.kafka.bootstrap_servers == "127.0.0.1:9092"
 
