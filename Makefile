@@ -9,7 +9,7 @@ INSTALL := $(UV) install --quiet --python $(BIN)/python
 LOCKED := $(INSTALL) --require-hashes --requirement
 COMPILE := $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test test-unit test-contract test-integration test-fault lint format bench lock setup clean
+.PHONY: help demo test test-unit test-contract test-integration lint format bench lock setup clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -28,9 +28,6 @@ test-contract: $(VENV)/dev.stamp ## What is promised to others: golden bytes, sc
 
 test-integration: $(VENV)/dev.stamp ## Whole agents on a real Kafka
 	$(BIN)/python -m pytest tests/integration
-
-test-fault: $(VENV)/dev.stamp ## Faults that are not yet steady; not part of test
-	$(BIN)/python -m pytest tests/fault
 
 lint: $(VENV)/dev.stamp ## ruff and mypy --strict
 	$(BIN)/ruff check .

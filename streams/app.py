@@ -1,22 +1,18 @@
 """The worker, put together once from its settings: models, tables, pipelines, agents, health."""
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
-import faust
 from aiokafka import AIOKafkaProducer
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
 from streams.agents.wiring import connect
-from streams.batcher.pipeline import Pipeline, Wiring
+from streams.batcher.pipeline import Wiring
 from streams.clock import Clock, now_ms
 from streams.config import Settings
 from streams.device import choose_device
-from streams.errors import Stop
 from streams.letters.limit import LetterLimit
 from streams.logic.answer import Logic
 from streams.logic.behaviour import BehaviourLogic
@@ -26,41 +22,9 @@ from streams.metrics.health import Health
 from streams.state.options import Rocks
 from streams.state.store import RowStore
 from streams.state.table import GlobalRowTable, RowTable, declare
+from streams.transport.consumer import RunConsumer
 from streams.transport.outbox import Outbox
-from streams.transport.runs import RunConsumer, RunTransport
-
-DRAIN_SECONDS = 8.0  # at most, of the 10 in which a worker ends after SIGTERM
-MAX_POLL_RECORDS = 8_192
-BUFFERED_RUNS = 8  # of one agent, in Faust's queue; a run is at most a fetch, so this bounds memory
-FETCH_BYTES = 4 * 1024 * 1024  # of one partition at once
-BATCH_BYTES = 512 * 1024  # of one producer batch
-REQUEST_BYTES = 4 * 1024 * 1024
-
-
-class WorkerApp(faust.App):
-    """A Faust app that lets its pipelines finish before it gives partitions away or ends."""
-
-    pipelines: list[Pipeline]
-    fetch_wait_ms: int
-    failure: BaseException | None = None
-
-    async def on_start(self) -> None:
-        """Start the pipelines with the app, so that an error in one stops the worker."""
-        await super().on_start()
-        for pipeline in self.pipelines:
-            await self.add_runtime_dependency(pipeline)
-
-    async def on_stop(self) -> None:
-        """Finish what is under way, so that its offsets are committed with the rest."""
-        if self.failure is None:
-            self.flow_control.suspend()
-            await asyncio.gather(*(pipeline.drain(DRAIN_SECONDS, closing=True) for pipeline in self.pipelines))
-        await super().on_stop()
-
-    def _crash(self, reason: BaseException) -> None:
-        # Not `crash`: that is called on the service that failed only, this on all above it.
-        self.failure = self.failure or reason
-        super()._crash(reason)
+from streams.worker import WorkerApp, make_app
 
 
 @dataclass(slots=True)
@@ -69,7 +33,6 @@ class Worker:
 
     app: WorkerApp
     health: Health
-    pipelines: list[Pipeline]
 
 
 class WorkerBuilder:
@@ -78,7 +41,7 @@ class WorkerBuilder:
     def __init__(self, settings: Settings, clock: Clock = now_ms) -> None:
         self.settings = settings
         self.clock = clock
-        self.app = _make_app(settings)
+        self.app = make_app(settings)
         self.health = Health(settings.web.stall_timeout_s)
         self._rocks = Rocks(settings.state.cache_bytes, settings.state.write_buffer_bytes)
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
@@ -118,6 +81,7 @@ class WorkerBuilder:
             write=rows.write,
             highwater=self._highwater,
             answered=self._answered,
+            room=self._room,
             model_thread=self._model_thread,
             disk_thread=self._disk_thread,
             limit=self._limit,
@@ -126,7 +90,7 @@ class WorkerBuilder:
         pipeline = connect(
             self.app, self.topic(source.name), self.settings.topics.partitions, logic, self.settings.batch, wiring
         )
-        self.app.pipelines.append(pipeline)
+        self.app.pipelines[self.topic(source.name)] = pipeline
         self.health.agents[logic.name] = pipeline.progress
         metrics.MODEL.labels(logic.name, logic.model_name, logic.model_version, device).set(1)
 
@@ -135,21 +99,24 @@ class WorkerBuilder:
         return producer
 
     def _highwater(self, tp: TP) -> int:
-        consumer = self.app.consumer
-        return consumer.highwater(tp) or 0 if tp in consumer.assignment() else 0
+        return self.app.consumer.highwater(tp)
 
     def _answered(self, tp: TP, offset: int) -> None:
         consumer = self.app.consumer
         assert isinstance(consumer, RunConsumer)
         consumer.answered(tp, offset)
 
+    def _room(self) -> None:
+        consumer = self.app.consumer
+        assert isinstance(consumer, RunConsumer)
+        consumer.wake()
+
     def build(self) -> Worker:
         """The worker, ready to be started."""
         app = self.app
         self.health.assigned = lambda: _has_partitions(app)
         self.health.recovered = lambda: app.tables.actives_ready and not app.rebalancing
-        app.on_partitions_revoked.connect(_drain_on_revoke, weak=False)  # type: ignore[arg-type]  # any coroutine will do
-        return Worker(app, self.health, app.pipelines)
+        return Worker(app, self.health)
 
 
 def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
@@ -181,47 +148,3 @@ def _has_partitions(app: WorkerApp) -> bool:
         return bool(app.started and app._consumer is not None and app.consumer.assignment())
     except ConsumerNotStarted:  # for the moment between making the consumer and its thread running
         return False
-
-
-async def _drain_on_revoke(app: Any, *args: Any, **kwargs: Any) -> None:
-    for pipeline in app.pipelines:
-        if not await pipeline.drain(app.conf.broker_session_timeout * 0.5):
-            raise Stop(
-                f"{pipeline.label}: windows of revoked partitions did not finish in half a session timeout; the worker "
-                "stops rather than write beside the partitions' next owner"
-            )
-
-
-def _make_app(settings: Settings) -> WorkerApp:
-    servers = settings.kafka.bootstrap_servers.split(",")
-    settings.state.dir.mkdir(parents=True, exist_ok=True)  # Faust makes one level of it only
-    app = WorkerApp(
-        settings.name,
-        broker=[f"kafka://{server.strip()}" for server in servers],
-        store="memory://",  # unused: our tables bring their own
-        datadir=str(settings.state.dir),
-        autodiscover=False,
-        web_enabled=False,
-        key_serializer="raw",
-        value_serializer="raw",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        topic_replication_factor=settings.kafka.replication_factor,
-        topic_partitions=settings.topics.partitions,
-        stream_wait_empty=False,
-        stream_buffer_maxsize=BUFFERED_RUNS,
-        broker_max_poll_records=MAX_POLL_RECORDS,
-        broker_commit_interval=settings.kafka.commit_interval_s,
-        broker_session_timeout=settings.kafka.session_timeout_s,
-        broker_heartbeat_interval=settings.kafka.session_timeout_s / 6,
-        consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=FETCH_BYTES,
-        producer_acks=-1,
-        producer_compression_type=None if settings.kafka.compression == "none" else settings.kafka.compression,
-        producer_max_batch_size=BATCH_BYTES,
-        producer_max_request_size=REQUEST_BYTES,
-    )
-    app.pipelines = []
-    app.fetch_wait_ms = settings.kafka.fetch_wait_ms
-    app.transport = RunTransport(app.conf.broker, app)
-    return app

@@ -34,6 +34,10 @@ class KafkaSettings(_Group):
     connect_timeout_s: float = Field(60, gt=0, description="how long to wait for a cluster at start, seconds")
     session_timeout_s: float = Field(20, gt=0, description="a silent worker loses its partitions after this, seconds")
     fetch_wait_ms: int = Field(10, ge=1, le=1_500, description="a fetch gathers records for this long at most")
+    fetch_min_bytes: int = Field(65_536, ge=1, description="a fetch that has gathered this much is answered at once")
+    instance_id: str | None = Field(
+        None, description="static membership (KIP-345): a worker of this id that is back in time keeps its partitions"
+    )
     commit_interval_s: float = Field(1, gt=0, description="source offsets are committed this often, seconds")
 
 
@@ -58,6 +62,7 @@ class StateSettings(_Group):
     dir: Path = Field(Path(".shelfstream/state"), description="folder of the local tables; one worker each")
     cache_bytes: int = Field(128 * MIB, ge=8 * MIB, description="block cache shared by all partitions of all tables")
     write_buffer_bytes: int = Field(128 * MIB, ge=8 * MIB, description="memtables of all partitions together")
+    standbys: int = Field(0, ge=0, le=8, description="other workers that keep each partition's state warm")
 
 
 class ModelSettings(_Group):

@@ -9,6 +9,7 @@ from faust.types import EventT
 from streams.batcher.pipeline import Pipeline, Wiring
 from streams.config import BatchSettings
 from streams.logic.answer import Logic
+from streams.transport.runs import run_of
 
 
 def connect(
@@ -21,11 +22,11 @@ def connect(
     )
 
     async def consume(stream: AsyncIterable[Any]) -> None:
-        # Acknowledged by the committer, when the effects have happened, not by the stream when it moves on.
+        # Not acknowledged here: the committer tells the consumer how far each partition is answered.
         events: AsyncIterable[EventT[Any]] = stream.noack().events()  # type: ignore[attr-defined]
         async for event in events:
             if event.message.generation_id == app.consumer_generation_id:
-                await pipeline.offer(event)
+                pipeline.offer(run_of(event.message))
 
     consume.__name__ = consume.__qualname__ = logic.name  # what Faust's logs call the agent
     app.agent(topic, name=logic.name, concurrency=1)(consume)

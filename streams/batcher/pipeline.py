@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
-from faust.types import TP, EventT
+from faust.types import TP
 from mode import Service
 
 from schemas.topics import DEAD_LETTERS
@@ -23,7 +23,7 @@ from streams.metrics import declared as metrics
 from streams.metrics.health import Progress
 from streams.state.ahead import RowsAhead
 from streams.transport.outbox import Outbox, Outgoing
-from streams.transport.runs import run_of
+from streams.transport.runs import RecordRun
 
 FEW_ROWS = 32  # into RocksDB's memory they go in less time than a thread takes to wake up
 WriteRows = Callable[[int, Sequence[bytes], Sequence[bytes | None], int], None]
@@ -40,23 +40,11 @@ class Wiring:
     write: WriteRows
     highwater: Callable[[TP], int]
     answered: Callable[[TP, int], None]
+    room: Callable[[], None]
     model_thread: Executor
     disk_thread: Executor
     limit: LetterLimit
     clock: Clock
-
-
-@dataclass(frozen=True, slots=True)
-class _Reached:
-    """How far a partition is answered when a window is done; acked like an event."""
-
-    answered: Callable[[TP, int], None]
-    tp: TP
-    offset: int
-
-    def ack(self) -> None:
-        """Tell it to the consumer, which commits in time."""
-        self.answered(self.tp, self.offset)
 
 
 class Pipeline(Service):
@@ -67,30 +55,37 @@ class Pipeline(Service):
         self._logic = logic
         self._wiring = wiring
         self._ahead = RowsAhead(wiring.read)
-        self._committer = Committer(wiring.outbox, wiring.changelog, self._store)
+        self._committer = Committer(wiring.outbox, wiring.changelog, self._store, wiring.answered)
         self._under_way: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(batch.in_flight)
         self._inbox = Inbox(batch.max_events, batch.max_wait_ms)
         self._at_work = False
-        self._closing = False
+        self._closed = True
         self.progress = Progress(waiting=lambda: self._inbox.waiting)
 
-    async def offer(self, event: EventT[Any]) -> None:
-        """Take a Faust event whose value is a `RecordRun`; waits while enough is waiting already."""
-        run = run_of(event.message)
-        if self._closing:
-            return  # not acked: Kafka brings it again to whoever comes next
+    def has_room(self) -> bool:
+        """Whether less than a window waits: else Kafka is read no faster than we answer."""
+        return self._inbox.waiting < self._inbox.max_events
+
+    def offer(self, run: RecordRun) -> None:
+        """Take a run; a closed pipeline drops it, and Kafka brings it again to whoever owns the partition."""
+        if self._closed:
+            return
         if not self._inbox.waiting:
             self.progress.done()  # a stall is counted from the first record that waits
-        await self._inbox.put(run.tp, run.records, event)
+        self._inbox.put(run.tp, run.records)
 
-    async def drain(self, timeout_s: float, *, closing: bool = False) -> bool:
-        """Forget what has not begun and wait for what has, so that its offsets can be committed.
+    def open(self) -> None:
+        """Take runs from now on."""
+        self._closed = False
 
-        Called when partitions are revoked and, with `closing`, before the worker ends. False if time ran out.
-        """
-        self._closing = closing
-        await self._inbox.clear()
+    def close(self) -> None:
+        """Take no more runs, and forget those that no window has begun with."""
+        self._closed = True
+        self._inbox.clear()
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Wait until every window that has begun is carried out; False if time ran out."""
         until = asyncio.get_running_loop().time() + timeout_s
         while self._at_work or self._under_way:
             if asyncio.get_running_loop().time() > until:
@@ -108,6 +103,7 @@ class Pipeline(Service):
         while not self.should_stop:
             window = await self._inbox.take()
             self._at_work = True
+            self._wiring.room()
             await self._room.acquire()
             began = time.perf_counter()
             answer = await asyncio.get_running_loop().run_in_executor(self._wiring.model_thread, self._answer, window)
@@ -133,9 +129,7 @@ class Pipeline(Service):
 
     def _effects(self, tp: TP, window: Window, answer: Answer) -> Effects:
         topic, partition = self._wiring.topic, tp.partition
-        # A run that is longer than a window is committed window by window; its event is acked with its last record.
-        reached = _Reached(self._wiring.answered, tp, window.records[tp][-1].offset)
-        effects = Effects(tp, done=[reached, *window.done.get(tp, [])])
+        effects = Effects(tp, window.records[tp][-1].offset)
         if tp in answer.letters:
             letters = answer.letters[tp]
             effects.sends.append(Outgoing(topic(DEAD_LETTERS.name), partition, letters.keys, letters.values))

@@ -5,7 +5,7 @@
     3. the changelog is handed to Kafka
     4. and acknowledged
     5. rows and changelog offset are written to RocksDB in one batch
-    6. the source records are acknowledged to Faust, which commits their offset in time
+    6. the consumer is told that the source records are answered, and commits their offset in time
 
 Outputs before changelog: a row says "these records are answered", so a crash between the two must repeat outputs, not
 lose them. Changelog before rows: what is on this disk only would be gone with the disk. Rows before offsets: a record
@@ -19,7 +19,6 @@ closed, so nothing behind it happens, and the worker stops.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from faust.types import TP
 
@@ -28,13 +27,13 @@ from streams.transport.outbox import Outbox, Outgoing
 
 @dataclass(slots=True)
 class Effects:
-    """What answering one partition's part of a window leads to."""
+    """What answering one partition's part of a window, up to and with a source offset, leads to."""
 
     tp: TP
+    offset: int
     sends: list[Outgoing] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     rows: list[bytes | None] = field(default_factory=list)
-    done: list[Any] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -58,13 +57,15 @@ StoreRows = Callable[[int, Sequence[bytes], Sequence[bytes | None], int], Awaita
 class Committer:
     """Carries out effects in order. One for each agent, on one event loop.
 
-    `store` writes rows of a partition with their changelog offset and returns when they are readable.
+    `store` writes rows of a partition with their changelog offset and returns when they are readable. `answered` is
+    told the source offset that a partition has reached.
     """
 
-    def __init__(self, outbox: Outbox, changelog: str, store: StoreRows) -> None:
+    def __init__(self, outbox: Outbox, changelog: str, store: StoreRows, answered: Callable[[TP, int], None]) -> None:
         self._outbox = outbox
         self._changelog = changelog
         self._store = store
+        self._answered = answered
         self._last: dict[TP, _Gates] = {}
 
     def start(self, effects: Effects) -> Awaitable[None]:
@@ -92,6 +93,5 @@ class Committer:
             await self._store(effects.tp.partition, effects.keys, effects.rows, offset)  # 5
         mine.stored.set()
         await before.finished.wait()
-        for event in effects.done:
-            event.ack()  # 6
+        self._answered(effects.tp, effects.offset)  # 6
         mine.finished.set()

@@ -46,7 +46,7 @@ class Answer:
 
     def set_aside(self, tp: TP, record: ConsumerRecord, error: DecodeError, now_ms: int) -> None:
         """Make this record a dead letter."""
-        self.letters[tp].add(*write_letter(record, error, now_ms))
+        self.letters[tp].add(*write_letter(tp, record, error, now_ms))
         self.results["dead_letter"] += 1
         self.reasons[error.reason] += 1
         self.example = f"{tp.topic}[{tp.partition}]@{record.offset}: {error}"

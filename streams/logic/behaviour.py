@@ -222,11 +222,11 @@ class BehaviourLogic:
             record, event = item.record, item.event
             assert event is not None
             prediction = UserPrediction(
-                prediction_id=prediction_id(record.topic, record.partition, record.offset),
+                prediction_id=prediction_id(item.tp.topic, item.tp.partition, record.offset),
                 user_id=event.user_id,
                 event_id=event.event_id,
                 as_of=event.occurred_at,
-                source=Source(record.topic, record.partition, record.offset),
+                source=Source(item.tp.topic, item.tp.partition, record.offset),
                 model=self._ref,
                 next_categories=[NextCategory(names[label], p) for label, p in categories[i] if label >= 0],
                 next_products=[NextProduct(goods[label], p) for label, p in products[i] if label >= 0],

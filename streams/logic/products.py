@@ -128,7 +128,8 @@ class ProductLogic:
     def _emit(
         self, item: Decoded[ProductUpsert], features: ProductFeatures | None, inferred: bool, answer: Answer
     ) -> None:
-        part, record, product = answer.partitions[item.tp], item.record, item.event
+        tp, record, product = item.tp, item.record, item.event
+        part = answer.partitions[tp]
         categories, attributes = part.outputs[PRODUCT_CATEGORIES.name], part.outputs[PRODUCT_ATTRIBUTES.name]
         if product is None or features is None:
             categories.add(item.key, None)
@@ -137,17 +138,17 @@ class ProductLogic:
             answer.results["deleted"] += 1
             return
         common: dict[str, Any] = {
-            "prediction_id": prediction_id(record.topic, record.partition, record.offset),
+            "prediction_id": prediction_id(tp.topic, tp.partition, record.offset),
             "product_id": product.product_id,
             "as_of": product.updated_at,
-            "source": Source(record.topic, record.partition, record.offset),
+            "source": Source(tp.topic, tp.partition, record.offset),
             "model": self._ref,
         }
         raw_categories: Any = msgspec.Raw(features.categories)  # encoded once, however often it is sent
         raw_attributes: Any = msgspec.Raw(features.attributes)
         categories.add(item.key, encode(ProductCategories(categories=raw_categories, **common)))
         attributes.add(item.key, encode(ProductAttributes(attributes=raw_attributes, **common)))
-        answered = msgspec.structs.replace(features, offset=record.offset, partition=record.partition)
+        answered = msgspec.structs.replace(features, offset=record.offset, partition=tp.partition)
         part.rows[item.key] = encode(answered)
         answer.results["predicted" if inferred else "unchanged"] += 1
 

@@ -45,7 +45,7 @@ def answers(
     source = iter(source)
     while part := list(islice(source, max_events)):
         window = Window()
-        window.add(TP(part[0].topic, 0), part, None)
+        window.add(TP(part[0].topic, 0), part)
         answer = answer_or_set_aside(logic, window, rows.read, clock())
         for partition in answer.partitions.values():
             rows.write(partition.rows)

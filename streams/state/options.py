@@ -1,5 +1,9 @@
 """How RocksDB is opened: one block cache and one memtable budget for all partitions, whatever their number."""
 
+import logging
+import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from rocksdict import (
@@ -14,6 +18,10 @@ from rocksdict import (
 
 from streams.errors import StateDamaged
 
+log = logging.getLogger(__name__)
+DAMAGED = "DAMAGED"  # a file of this name in the folder says so
+NOT_DAMAGE = ("lock", "no space", "permission", "too many open files", "read-only")
+
 
 class Rocks:
     """Opens databases that share memory. Faust's own default is a 2 GiB block cache per partition."""
@@ -24,15 +32,38 @@ class Rocks:
         self._memtable_bytes = write_buffer_bytes // 2  # of one partition; the budget of all is the manager's
 
     def open(self, path: Path) -> Rdict:
-        """Open or create the database in that folder. Errors: StateDamaged, with the folder to remove."""
+        """Open or create the database in that folder; one that is damaged is set aside, and a new one is made.
+
+        Errors: StateDamaged if another process has it open, or the folder cannot be written.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
+        if (path / DAMAGED).exists():
+            self.set_aside(path, (path / DAMAGED).read_text())
         try:
             return Rdict(str(path), self._options())
         except Exception as error:  # rocksdict raises plain Exception
-            raise StateDamaged(
-                f"the state in {path} cannot be opened: {error}. Another worker may be using it; "
-                "if not, remove the folder and the worker rebuilds it from the changelog"
-            ) from error
+            if not path.exists() or any(cause in str(error).lower() for cause in NOT_DAMAGE):
+                raise StateDamaged(
+                    f"the state in {path} cannot be opened, and nothing says that it is damaged: {error}. "
+                    "Another worker may be using it, or the disk may be full"
+                ) from error
+            self.set_aside(path, str(error))
+        try:
+            return Rdict(str(path), self._options())
+        except Exception as error:
+            raise StateDamaged(f"no state can be written in {path}: {error}") from error
+
+    def set_aside(self, path: Path, reason: str) -> None:
+        """Rename the folder of a database that cannot be used, and say so."""
+        aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}")
+        path.rename(aside)
+        log.error("the state in %s cannot be used (%s): kept as %s, rebuilt from the changelog", path, reason, aside)
+
+    @staticmethod
+    def mark_damaged(path: Path, reason: str) -> None:
+        """Have the next `open` set this database aside: it is open now, and damage shows only when it is read."""
+        with suppress(OSError):
+            (path / DAMAGED).write_text(reason)
 
     def _options(self) -> Options:
         blocks = BlockBasedOptions()

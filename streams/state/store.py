@@ -1,17 +1,17 @@
 """The store of one table: a RocksDB per partition (one for all, if the table is global), read and written in bulk."""
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from faust.stores.base import Store
-from faust.types import TP, EventT
+from faust.types import TP
 from rocksdict import Rdict, WriteBatch
 
 from streams.errors import ConfigError, StateDamaged
+from streams.record import Record
 from streams.state.options import Rocks, unlogged
-from streams.transport.runs import RecordRun, run_of
 
 OFFSET_KEY = b"\x00shelfstream.changelog-offset"  # starts with NUL, so no UTF-8 id of a producer comes to it by chance
 FLUSH_BYTES = 8 * 1024 * 1024  # of recovery in one WriteBatch: bounds its memory
@@ -21,7 +21,7 @@ class RowStore(Store[bytes, bytes]):
     """Rows of bytes by key, with the changelog offset they reach up to, in the same atomic write."""
 
     def __init__(
-        self, rocks: Rocks, folder: Path, source: str, *args: Any, on_recovered: Callable[[int], None], **kwargs: Any
+        self, rocks: Rocks, folder: Path, *args: Any, on_recovered: Callable[[int], None], **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self._rocks = rocks
@@ -29,14 +29,20 @@ class RowStore(Store[bytes, bytes]):
         self._on_recovered = on_recovered
         self._databases: dict[int, Rdict] = {}
         self._unlogged = unlogged()
-        self._source = source
-        self._written_here: set[int] = set()
 
-    # -- the engine's side -------------------------------------------------------------------------------------------
+    # -- the engine's side ---------------------------------------------------------------------------------------------
 
     def read(self, partition: int, keys: Sequence[bytes]) -> list[bytes | None]:
-        """One multi-get: the stored row of each key, None where there is none. Any thread."""
-        rows: list[bytes | None] = self._database(partition).get(list(keys)) if keys else []  # type: ignore[assignment]
+        """One multi-get: the stored row of each key, None where there is none. Any thread.
+
+        Errors: StateDamaged if RocksDB cannot read.
+        """
+        if not keys:
+            return []
+        try:
+            rows: list[bytes | None] = self._database(partition).get(list(keys))  # type: ignore[assignment]
+        except Exception as error:  # rocksdict raises plain Exception
+            raise self._damaged(partition, "read", error) from error
         return rows
 
     def write(self, partition: int, keys: Iterable[bytes], rows: Iterable[bytes | None], offset: int) -> None:
@@ -59,40 +65,62 @@ class RowStore(Store[bytes, bytes]):
         while self._databases:
             self._databases.popitem()[1].close()
 
-    # -- Faust's side ------------------------------------------------------------------------------------------------
+    # -- the table manager's side --------------------------------------------------------------------------------------
 
     def persisted_offset(self, tp: TP) -> int | None:
-        """The changelog offset up to which the partition is on disk."""
-        value = self._database(tp.partition).get(self._offset_key(tp.partition))
+        """The changelog offset up to which the partition is on disk. A copy that cannot tell is set aside: None."""
+        try:
+            value = self._database(tp.partition).get(self._offset_key(tp.partition))
+        except Exception as error:  # rocksdict raises plain Exception
+            if "corruption" not in str(error).lower():
+                raise self._damaged(tp.partition, "read", error) from error
+            self.start_anew(tp.partition, str(error))
+            return None
         return None if value is None else int(value)
+
+    def apply(self, partition: int, records: Sequence[Record]) -> None:
+        """Rows of the changelog, in few WriteBatches with their offset. Any one thread."""
+        batch, size = WriteBatch(raw_mode=True), 0
+        for record in records:
+            key, value = record.key, record.value
+            if key is None:
+                continue  # no row of ours: a changelog is compacted, and takes no record without a key
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+                size += len(value)
+            if size >= FLUSH_BYTES:
+                batch.put(self._offset_key(partition), b"%d" % record.offset)
+                self._apply(partition, batch)
+                batch, size = WriteBatch(raw_mode=True), 0
+        batch.put(self._offset_key(partition), b"%d" % records[-1].offset)
+        self._apply(partition, batch)
+        self._on_recovered(len(records))
+
+    def keep(self, partitions: Container[int]) -> None:
+        """Close the databases of all other partitions. A global table is one database and stays open."""
+        if not self.table.is_global:
+            for partition in [number for number in self._databases if number not in partitions]:
+                self._databases.pop(partition).close()
+
+    def start_anew(self, partition: int, reason: str) -> None:
+        """Set the partition's local copy aside; recovery rebuilds it from the changelog. (All of a global table.)"""
+        number, path = self._place(partition)
+        database = self._databases.pop(number, None)
+        if database is not None:
+            database.close()
+        self._rocks.set_aside(path, reason)
+
+    # -- Faust's side --------------------------------------------------------------------------------------------------
 
     def set_persisted_offset(self, tp: TP, offset: int) -> None:
         """Remember a changelog offset without rows."""
         self.write(tp.partition, (), (), offset)
 
-    def apply_changelog_batch(
-        self, batch: Iterable[EventT[Any]], to_key: Callable[[Any], Any], to_value: Callable[[Any], Any]
-    ) -> None:
-        """Runs of the changelog, each in few WriteBatches with their offset. A worker's own writes are left out."""
-        for event in batch:
-            run = run_of(event.message)
-            if run.tp.partition in self._written_here and not self.app.in_recovery:
-                continue  # echoed by Kafka after we wrote it; applying it could put an older row over a newer one
-            self._apply_run(run)
-
-    async def on_rebalance(
-        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
-    ) -> None:
-        """Close what we no longer own; what is new opens when it is first read."""
-        self._written_here = {tp.partition for tp in assigned if tp.topic == self._source}
-        if not self.table.is_global:
-            held = {tp.partition for tp in assigned if tp.topic in self.table.changelog_topic.topics}
-            for partition in [number for number in self._databases if number not in held]:
-                self._databases.pop(partition).close()
-
-    async def need_active_standby_for(self, tp: TP) -> bool:
-        """Always: each worker has a state folder of its own."""
-        return True
+    def apply_changelog_batch(self, batch: Any, to_key: Any, to_value: Any) -> None:
+        """Refused: see `apply`. Errors: NotImplementedError."""
+        raise NotImplementedError("changelogs are applied by streams.state.tables, outside the consumer group")
 
     async def on_stop(self) -> None:
         """Flush and close."""
@@ -111,38 +139,31 @@ class RowStore(Store[bytes, bytes]):
         self.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    # -- inside ------------------------------------------------------------------------------------------------------
-
-    def _apply_run(self, run: RecordRun) -> None:
-        batch, size = WriteBatch(raw_mode=True), 0
-        for record in run.records:
-            if record.value is None:
-                batch.delete(record.key)
-            else:
-                batch.put(record.key, record.value)
-                size += len(record.value)
-            if size >= FLUSH_BYTES:
-                batch.put(self._offset_key(run.tp.partition), b"%d" % record.offset)
-                self._apply(run.tp.partition, batch)
-                batch, size = WriteBatch(raw_mode=True), 0
-        batch.put(self._offset_key(run.tp.partition), b"%d" % run.records[-1].offset)
-        self._apply(run.tp.partition, batch)
-        self._on_recovered(len(run.records))
+    # -- inside --------------------------------------------------------------------------------------------------------
 
     def _apply(self, partition: int, batch: WriteBatch) -> None:
         try:
             self._database(partition).write(batch, self._unlogged)
         except Exception as error:  # rocksdict raises plain Exception
-            where = f"{self.table_name}[{partition}] in {self._folder}"
-            raise StateDamaged(f"{where} cannot be written: {error}") from error
+            raise self._damaged(partition, "written", error) from error
+
+    def _damaged(self, partition: int, done: str, error: Exception) -> StateDamaged:
+        if isinstance(error, StateDamaged):
+            return error
+        path = self._place(partition)[1]
+        if "corruption" in str(error).lower():
+            self._rocks.mark_damaged(path, str(error))
+        return StateDamaged(f"{self.table_name}[{partition}] in {path} cannot be {done}: {error}")
 
     def _offset_key(self, partition: int) -> bytes:
         return b"%b-%d" % (OFFSET_KEY, partition)
 
+    def _place(self, partition: int) -> tuple[int, Path]:
+        return (0, self._folder / "all") if self.table.is_global else (partition, self._folder / str(partition))
+
     def _database(self, partition: int) -> Rdict:
-        number = 0 if self.table.is_global else partition
+        number, path = self._place(partition)
         database = self._databases.get(number)
         if database is None:
-            name = "all" if self.table.is_global else str(partition)
-            database = self._databases[number] = self._rocks.open(self._folder / name)
+            database = self._databases[number] = self._rocks.open(path)
         return database

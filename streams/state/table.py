@@ -1,4 +1,4 @@
-"""Faust tables whose rows are bytes in a `RowStore`: Faust assigns and recovers them, the engine reads and writes."""
+"""Faust tables whose rows are bytes in a `RowStore`: assigned like Faust's own, read and written in bulk."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,25 +12,28 @@ from streams.state.options import Rocks
 from streams.state.store import RowStore
 
 
-class _RowTable(Table[bytes, bytes]):
+class RowTableBase(Table[bytes, bytes]):
     def __init__(
         self, *args: Any, rocks: Rocks, folder: Path, source: str, on_recovered: Callable[[int], None], **kwargs: Any
     ) -> None:
         super().__init__(*args, key_type=bytes, value_type=bytes, **kwargs)
-        self._source = source
+        self.source = source
         self._rocks = rocks
         self._folder = folder
         self._on_recovered = on_recovered
 
     def _new_store(self) -> RowStore:
         folder = self._folder / self.name
-        return RowStore(
-            self._rocks, folder, self._source, "rocksdb://", self.app, self, on_recovered=self._on_recovered
-        )
+        return RowStore(self._rocks, folder, "rocksdb://", self.app, self, on_recovered=self._on_recovered)
 
     def _changelog_topic_name(self) -> str:
         name: str = self.changelog_topic.get_topic_name()  # Faust's assignor asks here, not the topic itself
         return name
+
+    @property
+    def changelog(self) -> str:
+        """The cluster's name of the changelog topic."""
+        return self._changelog_topic_name()
 
     @property
     def rows(self) -> RowStore:
@@ -39,16 +42,16 @@ class _RowTable(Table[bytes, bytes]):
         return self.data
 
 
-class RowTable(_RowTable):
+class RowTable(RowTableBase):
     """Rows of the partitions that this worker is assigned."""
 
 
-class GlobalRowTable(_RowTable, GlobalTable):
+class GlobalRowTable(RowTableBase, GlobalTable):
     """Rows of all partitions, on every worker."""
 
 
 def declare(
-    app: faust.App, table: type[_RowTable], name: str, source: str, changelog: str, *,
+    app: faust.App, table: type[RowTableBase], name: str, source: str, changelog: str, *,
     partitions: int, rocks: Rocks, folder: Path, on_recovered: Callable[[int], None],
 ) -> Any:  # fmt: skip
     """Register a table that the agent of the topic `source` writes.
@@ -69,8 +72,5 @@ def declare(
             changelog, partitions=partitions, key_type=bytes, value_type=bytes, key_serializer="raw",
             value_serializer="raw", compacting=True, deleting=False, acks=False, internal=True,
         ),
-        # Recovery applies a run when it comes, one run at a time, so its memory is bounded. With 1, Faust would go on
-        # reading the changelog of active partitions after recovery: wanted only where other workers write too.
-        recovery_buffer_size=1 if is_global else 2,
     )  # fmt: skip
     return app.tables.add(made)

@@ -52,7 +52,7 @@ class Cut:
         for size in [*self.sizes, len(self.arrivals)]:
             window = Window()
             for one in self.arrivals[start : start + size]:
-                window.add(TP(one.topic, one.partition), [one], None)
+                window.add(TP(one.topic, one.partition), [one])
             if window.size:
                 windows.append(window)
             start += size

@@ -29,7 +29,7 @@ def window_of(records: Iterable[ConsumerRecord]) -> Window:
     """A window of these records, which must be in offset order in each partition."""
     window = Window()
     for one in records:
-        window.add(TP(one.topic, one.partition), [one], None)
+        window.add(TP(one.topic, one.partition), [one])
     return window
 
 

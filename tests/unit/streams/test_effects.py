@@ -63,7 +63,7 @@ class Bench:
         self.kafka = Kafka(self.journal)
         self.stored: list[tuple[int, list[bytes], int]] = []
         self.store_fails = False
-        self.committer = Committer(self.kafka, CHANGELOG, self.store)  # type: ignore[arg-type]
+        self.committer = Committer(self.kafka, CHANGELOG, self.store, self.answered)  # type: ignore[arg-type]
 
     async def store(self, partition: int, keys: Sequence[bytes], rows: Sequence[bytes | None], offset: int) -> None:
         """As the pipeline's."""
@@ -72,10 +72,14 @@ class Bench:
         self.stored.append((partition, list(keys), offset))
         self.journal.append(("store", partition, keys[0]))
 
+    def answered(self, tp: TP, offset: int) -> None:
+        """As the consumer's; windows are named by their offset."""
+        self.journal.append(("done", tp.partition, b"%d" % offset))
+
     def start(self, tp: TP, window: bytes, *, rows: bool = True) -> "asyncio.Task[None]":
-        """Queue a window with one output, one row (or none) and one event to ack, all named by its key."""
+        """Queue a window with one output and one row (or none), named by its key, which is its offset too."""
         output = Outgoing(OUTPUT, tp.partition, [window], [b"o"])
-        effects = Effects(tp, [output], done=[Acked(self.journal, tp, window)])
+        effects = Effects(tp, int(window), [output])
         if rows:
             effects.keys, effects.rows = [window], [b"r"]
         return asyncio.ensure_future(self.committer.start(effects))
@@ -83,17 +87,6 @@ class Bench:
     def steps(self, window: bytes) -> list[str]:
         """What happened to this window, in order; what was sent empty has no name and is left out."""
         return [step for step, _, key in self.journal if key == window]
-
-
-class Acked:
-    """A Faust event."""
-
-    def __init__(self, journal: list[Step], tp: TP, window: bytes) -> None:
-        self.note = lambda: journal.append(("done", tp.partition, window))
-
-    def ack(self) -> None:
-        """As Faust's."""
-        self.note()
 
 
 ALL_STEPS = ["send outputs", "ack outputs", "send changelog", "ack changelog", "store", "done"]
@@ -123,9 +116,10 @@ def test_letters_and_outputs_are_all_acknowledged_before_the_changelog_is_sent()
     async def main() -> None:
         bench = Bench()
         sends = [Outgoing("letters", 0, [b"1"], [b""]), Outgoing(OUTPUT, 0, [b"1"], [b""])]
-        await bench.committer.start(Effects(A, sends, [b"1"], [b"r"]))
+        await bench.committer.start(Effects(A, 1, sends, [b"1"], [b"r"]))
         assert bench.steps(b"1") == [
             "send letters", "send outputs", "ack letters", "ack outputs", "send changelog", "ack changelog", "store",
+            "done",
         ]  # fmt: skip
 
     run(main())
@@ -183,10 +177,10 @@ def test_another_partition_goes_on_behind_a_failed_one() -> None:
     async def main() -> None:
         bench = Bench()
         bench.kafka.fails.add(("ack", OUTPUT, b"1"))
-        failed, other = bench.start(A, b"1"), bench.start(B, b"other")
+        failed, other = bench.start(A, b"1"), bench.start(B, b"9")
         await other
         assert isinstance(failed.exception(), ProduceFailed)
-        assert bench.steps(b"other") == ALL_STEPS
+        assert bench.steps(b"9") == ALL_STEPS
 
     run(main())
 
@@ -223,7 +217,7 @@ def test_outputs_of_the_next_window_are_sent_while_those_of_the_first_are_not_ye
 def test_rows_are_stored_with_the_changelog_offset_of_the_last_of_them() -> None:
     async def main() -> None:
         bench = Bench()
-        effects = Effects(A, [], [b"x", b"y", b"z"], [b"1", b"2", None])
+        effects = Effects(A, 3, [], [b"x", b"y", b"z"], [b"1", b"2", None])
         await bench.committer.start(effects)
         assert bench.stored == [(0, [b"x", b"y", b"z"], 2)]
 

@@ -27,7 +27,7 @@ class Clock:
 
 def letter_of(key: bytes | None, value: bytes | None, text: str = "why") -> tuple[bytes | None, DeadLetter]:
     """Key and content of the letter about such a record."""
-    found, raw = write_letter(record(A, 17, key, value), DecodeError("invalid", text), NOW_MS + 99)
+    found, raw = write_letter(A, record(A, 17, key, value), DecodeError("invalid", text), NOW_MS + 99)
     return found, msgspec.msgpack.decode(raw, type=DeadLetter)
 
 
@@ -51,7 +51,7 @@ def test_the_letter_of_the_largest_record_fits_the_topic() -> None:
     assert (letter.key_size, letter.value_size) == (3_000_000, 10_000_000)
     assert (letter.key, letter.value) == (b"k" * MAX_LETTER_BYTES, b"v" * MAX_LETTER_BYTES)
     assert len(letter.error) == MAX_ERROR_CHARS
-    _, raw = write_letter(record(A, 1, b"k" * 3_000_000, b"v" * 10_000_000), DecodeError("invalid", "é" * 9_999), 0)
+    _, raw = write_letter(A, record(A, 1, b"k" * 3_000_000, b"v" * 10_000_000), DecodeError("invalid", "é" * 9_999), 0)
     assert len(key or b"") + len(raw) + 1_000 < DEAD_LETTERS.max_message_bytes
 
 

@@ -1,22 +1,21 @@
 """Rows in RocksDB, in a real database: what is written together is there together, after a close too."""
 
-import asyncio
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from streams.errors import ConfigError, StateDamaged
 from streams.state.options import Rocks
 from streams.state.store import RowStore
-from streams.transport.runs import RecordRun
 from tests.unit.streams.making import record
 
 MIB = 1024 * 1024
-SOURCE = "events"
 CHANGELOG = "changelog"
 
 OpenStore = Callable[..., RowStore]
@@ -27,20 +26,6 @@ def log_tp(partition: int) -> TP:
     return TP(CHANGELOG, partition)
 
 
-class App:
-    """What the store asks Faust's app."""
-
-    def __init__(self) -> None:
-        self.in_recovery = True
-        self.conf = SimpleNamespace()
-        self.loop = None
-
-
-@pytest.fixture
-def app() -> App:
-    return App()
-
-
 @pytest.fixture
 def recovered() -> list[int]:
     """How many rows each applied run had."""
@@ -48,13 +33,13 @@ def recovered() -> list[int]:
 
 
 @pytest.fixture
-def open_store(tmp_path: Path, app: App, recovered: list[int]) -> Iterator[OpenStore]:
+def open_store(tmp_path: Path, recovered: list[int]) -> Iterator[OpenStore]:
     rocks, stores = Rocks(8 * MIB, 8 * MIB), []
 
     def make(*, shared: bool = False, folder: Path = tmp_path / "rows") -> RowStore:
-        topic = SimpleNamespace(topics=[CHANGELOG])
-        table = SimpleNamespace(is_global=shared, changelog_topic=topic, name="rows")
-        store = RowStore(rocks, folder, SOURCE, "rocksdb://", app, table, on_recovered=recovered.append)
+        table: Any = SimpleNamespace(is_global=shared, name="rows")
+        app: Any = SimpleNamespace(conf=SimpleNamespace(), loop=None)
+        store = RowStore(rocks, folder, "rocksdb://", app, table, on_recovered=recovered.append)
         stores.append(store)
         return store
 
@@ -63,23 +48,9 @@ def open_store(tmp_path: Path, app: App, recovered: list[int]) -> Iterator[OpenS
         store.close()
 
 
-def changelog_run(partition: int, start: int, rows: Sequence[tuple[bytes, bytes | None]]) -> Any:
-    """An event as Faust's recovery gives it: its message's value is a run."""
-    tp = log_tp(partition)
-    records = [record(tp, start + i, key, value) for i, (key, value) in enumerate(rows)]
-    return SimpleNamespace(message=SimpleNamespace(value=RecordRun(tp, records)))
-
-
-def apply(store: RowStore, *runs: Any) -> None:
-    """As Faust's recovery calls it."""
-    store.apply_changelog_batch(runs, to_key=bytes, to_value=bytes)
-
-
-def assign(store: RowStore, app: App, actives: set[int], standbys: Sequence[int] = ()) -> None:
-    """Tell the store about an assignment, as Faust does before it recovers: source and changelog of the actives."""
-    assigned = {log_tp(partition) for partition in (*actives, *standbys)}
-    assigned |= {TP(SOURCE, partition) for partition in actives}
-    asyncio.run(store.on_rebalance(assigned, set(), assigned))
+def rows_from(start: int, rows: Sequence[tuple[bytes, bytes | None]]) -> list[ConsumerRecord]:
+    """Records of the changelog, from that offset on."""
+    return [record(log_tp(0), start + i, key, value) for i, (key, value) in enumerate(rows)]
 
 
 def test_written_rows_are_read_in_the_order_asked(open_store: OpenStore) -> None:
@@ -144,7 +115,8 @@ def test_recovery_applies_runs_with_the_offset_of_their_last_record(
     open_store: OpenStore, recovered: list[int]
 ) -> None:
     store = open_store()
-    apply(store, changelog_run(0, 5, [(b"a", b"1"), (b"b", b"2"), (b"a", None)]), changelog_run(1, 3, [(b"a", b"9")]))
+    store.apply(0, rows_from(5, [(b"a", b"1"), (b"b", b"2"), (b"a", None)]))
+    store.apply(1, rows_from(3, [(b"a", b"9")]))
     assert store.read(0, [b"a", b"b"]) == [None, b"2"]
     assert store.read(1, [b"a"]) == [b"9"]
     assert [store.persisted_offset(log_tp(partition)) for partition in (0, 1)] == [7, 3]
@@ -157,47 +129,97 @@ def test_recovery_of_a_run_longer_than_one_batch_keeps_every_row(
     monkeypatch.setattr("streams.state.store.FLUSH_BYTES", 10)
     store = open_store()
     rows = [(b"%d" % i, b"row %d" % i) for i in range(50)]
-    apply(store, changelog_run(0, 100, rows))
+    store.apply(0, rows_from(100, rows))
     assert store.read(0, [key for key, _ in rows]) == [row for _, row in rows]
     assert store.persisted_offset(log_tp(0)) == 149
     assert recovered == [50]
 
 
-def test_the_echo_of_an_own_write_does_not_put_an_older_row_over_a_newer_one(open_store: OpenStore, app: App) -> None:
-    store = open_store(shared=True)
-    assign(store, app, {0})
-    app.in_recovery = False
-    store.write(0, [b"a"], [b"newer"], 8)
-    apply(store, changelog_run(0, 5, [(b"a", b"older")]))
-    assert store.read(0, [b"a"]) == [b"newer"]
-    assert store.persisted_offset(log_tp(0)) == 8
-
-
-def test_rows_of_other_workers_reach_a_global_table_after_recovery(open_store: OpenStore, app: App) -> None:
-    store = open_store(shared=True)
-    assign(store, app, {0})
-    app.in_recovery = False
-    apply(store, changelog_run(1, 5, [(b"a", b"from elsewhere")]))
-    assert store.read(0, [b"a"]) == [b"from elsewhere"]
-
-
-def test_a_revoked_partition_is_closed_and_keeps_its_rows(open_store: OpenStore, app: App) -> None:
+def test_a_partition_that_is_not_kept_is_closed_and_keeps_its_rows(open_store: OpenStore) -> None:
     store = open_store()
-    assign(store, app, {0, 1})
     store.write(0, [b"a"], [b"zero"], 1)
     store.write(1, [b"a"], [b"one"], 1)
-    assign(store, app, {1})
+    store.keep({1})
     assert open_store().read(0, [b"a"]) == [b"zero"]  # RocksDB locks its folder: this opens only what was closed
     assert store.read(1, [b"a"]) == [b"one"]
 
 
-def test_a_standby_partition_stays_open(open_store: OpenStore, app: App) -> None:
-    store = open_store()
-    assign(store, app, {0})
+def test_a_global_table_stays_open_whatever_is_kept(open_store: OpenStore) -> None:
+    store = open_store(shared=True)
     store.write(0, [b"a"], [b"zero"], 1)
-    assign(store, app, set(), {0})
-    apply(store, changelog_run(0, 2, [(b"b", b"of the new owner")]))
-    assert store.read(0, [b"a", b"b"]) == [b"zero", b"of the new owner"]
+    store.keep(set())
+    with pytest.raises(StateDamaged):
+        open_store(shared=True).read(0, [b"a"])
+
+
+def test_starting_anew_sets_the_old_copy_aside_and_is_empty(open_store: OpenStore, tmp_path: Path) -> None:
+    store = open_store()
+    store.write(0, [b"a"], [b"1"], 5)
+    store.start_anew(0, "the topic was made anew")
+    assert store.read(0, [b"a"]) == [None]
+    assert store.persisted_offset(log_tp(0)) is None
+    assert [path.name.split("-")[0] for path in (tmp_path / "rows").iterdir() if path.name != "0"] == ["0.damaged"]
+
+
+def cut(path: Path) -> None:
+    """Half of the file is gone."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "a table file is cut": lambda folder: cut(next(folder.glob("*.sst"))),
+    "a table file is gone": lambda folder: next(folder.glob("*.sst")).unlink(),
+    "the manifest is gone": lambda folder: next(folder.glob("MANIFEST-*")).unlink(),
+    "the manifest is noise": lambda folder: next(folder.glob("MANIFEST-*")).write_bytes(b"\x13" * 500),
+    "CURRENT is empty": lambda folder: (folder / "CURRENT").write_bytes(b""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_database_is_set_aside_with_one_line_and_recovered_from_the_beginning(
+    open_store: OpenStore, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    store = open_store()
+    store.write(0, [b"%d" % i for i in range(500)], [b"row" * 50] * 500, 499)
+    store.close()
+    DAMAGES[damage](tmp_path / "rows" / "0")
+    again = open_store()
+    assert again.persisted_offset(log_tp(0)) is None
+    assert again.read(0, [b"7"]) == [None]
+    lines = [line for line in caplog.messages if "cannot be used" in line]
+    assert len(lines) == 1
+    assert str(tmp_path / "rows" / "0") in lines[0]
+
+
+def test_a_manifest_that_was_cut_opens_at_an_earlier_state_whose_offset_says_so(
+    open_store: OpenStore, tmp_path: Path
+) -> None:
+    store = open_store()
+    store.write(0, [b"%d" % i for i in range(500)], [b"row" * 50] * 500, 499)
+    store.close()
+    cut(next((tmp_path / "rows" / "0").glob("MANIFEST-*")))
+    again = open_store()
+    assert again.persisted_offset(log_tp(0)) is None
+    assert again.read(0, [b"7"]) == [None]
+
+
+def test_damage_that_shows_only_when_it_is_read_is_mended_by_the_next_start(
+    open_store: OpenStore, tmp_path: Path
+) -> None:
+    store = open_store()
+    store.write(0, [b"%05d" % i for i in range(20_000)], [os.urandom(100) for _ in range(20_000)], 19_999)
+    store.close()
+    table = next((tmp_path / "rows" / "0").glob("*.sst"))
+    content = bytearray(table.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 59_000] = bytes(59_000)
+    table.write_bytes(content)
+    damaged = open_store()
+    assert damaged.persisted_offset(log_tp(0)) == 19_999  # the file is as long as it was, so it opens
+    with pytest.raises(StateDamaged, match="cannot be read"):
+        damaged.read(0, [b"%05d" % i for i in range(20_000)])
+    damaged.close()
+    assert open_store().persisted_offset(log_tp(0)) is None
 
 
 def test_a_folder_that_another_worker_uses_is_refused_with_its_name(open_store: OpenStore, tmp_path: Path) -> None:

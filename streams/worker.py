@@ -1,0 +1,164 @@
+"""The Faust app of a worker: how it takes partitions over, gives them up, and ends."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from streams.batcher.pipeline import Pipeline
+from streams.config import Settings
+from streams.errors import Stop
+from streams.state.tables import RowTables
+from streams.transport.assignor import SourceAssignor
+from streams.transport.consumer import RunConsumer
+from streams.transport.fetcher import FetchOptions
+from streams.transport.kafka import RunTransport
+
+log = logging.getLogger(__name__)
+DRAIN_SECONDS = 8.0  # at most, of the 10 in which a worker ends after SIGTERM
+BUFFERED_RUNS = 64  # in Faust's queue of one agent, which hands them on at once; `has_room` bounds what waits
+BATCH_BYTES = 512 * 1024  # of one producer batch
+REQUEST_BYTES = 4 * 1024 * 1024
+
+
+class WorkerApp(faust.App):
+    """A Faust app in which a rebalance is a line of steps.
+
+    Given up: read nothing more, finish the windows that have begun, commit. Taken over: recover state, then read from
+    the committed offsets. A rebalance that comes during a recovery ends it; the next one begins from what was applied.
+    """
+
+    pipelines: dict[str, Pipeline]
+    fetch_options: FetchOptions
+    failure: BaseException | None = None
+    _taking_over: asyncio.Task[None] | None = None
+
+    def has_room(self, tp: TP) -> bool:
+        """Whether the agent of that topic wants more records."""
+        pipeline = self.pipelines.get(tp.topic)
+        return pipeline is not None and pipeline.has_room()
+
+    async def on_start(self) -> None:
+        """Start the pipelines with the app, so that an error in one stops the worker."""
+        await super().on_start()
+        for pipeline in self.pipelines.values():
+            await self.add_runtime_dependency(pipeline)
+
+    async def on_stop(self) -> None:
+        """Finish what is under way, so that its offsets are committed with the rest."""
+        await self._stop_taking_over()
+        if self.failure is None:
+            self._halt()
+            await asyncio.gather(*(pipeline.drain(DRAIN_SECONDS) for pipeline in self.pipelines.values()))
+        await super().on_stop()
+
+    async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """The group waits for this; its rebalance timeout is a minute, ours half a session."""
+        if self.should_stop:
+            return
+        try:
+            await self._stop_taking_over()
+            self._halt()
+            await self._drain(self.conf.broker_session_timeout * 0.5)
+            await self.consumer.commit()
+        except Exception as error:  # noqa: BLE001  # aiokafka would log it and go on
+            await self.crash(error)
+
+    async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Returns at once: recovery may take minutes, and heartbeats begin when this is over."""
+        if self.should_stop:
+            return
+        await self._stop_taking_over()
+        self._taking_over = asyncio.ensure_future(self._take_over(assigned, generation_id))
+
+    async def _take_over(self, assigned: set[TP], generation: int) -> None:
+        try:
+            tables, consumer = self.tables, self.consumer
+            assert isinstance(tables, RowTables)
+            assert isinstance(consumer, RunConsumer)
+            log.info("generation %d gives this worker %d partitions", generation, len(assigned))
+            await self.topics.on_partitions_assigned(assigned)
+            await tables.take_over(assigned, self.assignor.assigned_standbys())
+            await consumer.begin(assigned)
+            for pipeline in self.pipelines.values():
+                pipeline.open()
+            self.flow_control.resume()
+            tables.on_actives_ready()
+            tables.on_standbys_ready()
+            self.on_rebalance_end()
+        except Exception as error:  # noqa: BLE001  # a task of its own: nobody else would hear of it
+            await self.crash(error)
+
+    async def _stop_taking_over(self) -> None:
+        task, self._taking_over = self._taking_over, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def _halt(self) -> None:
+        consumer = self._consumer
+        if isinstance(consumer, RunConsumer):
+            consumer.stop_flow()
+        self.flow_control.suspend()
+        self.flow_control.clear()
+        for pipeline in self.pipelines.values():
+            pipeline.close()
+
+    async def _drain(self, seconds: float) -> None:
+        """Errors: Stop if windows of partitions that are to be given up cannot be finished in that time."""
+        pipelines = list(self.pipelines.values())
+        drained = await asyncio.gather(*(pipeline.drain(seconds) for pipeline in pipelines))
+        late = [pipeline.label for pipeline, done in zip(pipelines, drained, strict=True) if not done]
+        if late:
+            raise Stop(
+                f"{', '.join(late)}: windows of revoked partitions did not finish in {seconds:g} s, half a session "
+                "timeout; the worker stops rather than write beside the partitions' next owner"
+            )
+
+    def _crash(self, reason: BaseException) -> None:
+        # Not `crash`: that is called on the service that failed only, this on all above it.
+        self.failure = self.failure or reason
+        super()._crash(reason)
+
+
+def make_app(settings: Settings) -> WorkerApp:
+    """The app without agents and tables."""
+    kafka = settings.kafka
+    settings.state.dir.mkdir(parents=True, exist_ok=True)  # Faust makes one level of it only
+    extra: dict[str, Any] = {"consumer_group_instance_id": kafka.instance_id} if kafka.instance_id else {}
+    app = WorkerApp(
+        settings.name,
+        broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
+        store="memory://",  # unused: our tables bring their own
+        datadir=str(settings.state.dir),
+        autodiscover=False,
+        web_enabled=False,
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        topic_replication_factor=kafka.replication_factor,
+        topic_partitions=settings.topics.partitions,
+        TableManager=RowTables,
+        PartitionAssignor=SourceAssignor,
+        table_standby_replicas=settings.state.standbys,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=BUFFERED_RUNS,
+        broker_commit_interval=kafka.commit_interval_s,
+        broker_session_timeout=kafka.session_timeout_s,
+        broker_heartbeat_interval=kafka.session_timeout_s / 6,
+        consumer_auto_offset_reset="earliest",
+        producer_acks=-1,
+        producer_compression_type=None if kafka.compression == "none" else kafka.compression,
+        producer_max_batch_size=BATCH_BYTES,
+        producer_max_request_size=REQUEST_BYTES,
+        **extra,
+    )
+    app.pipelines = {}
+    app.fetch_options = FetchOptions(wait_ms=kafka.fetch_wait_ms, min_bytes=kafka.fetch_min_bytes)
+    app.transport = RunTransport(app.conf.broker, app)
+    return app
