@@ -20,7 +20,7 @@ from streams.logic.products import ProductLogic
 from streams.metrics import declared as metrics
 from streams.metrics.health import Health
 from streams.state.options import Rocks
-from streams.state.store import RowStore
+from streams.state.rows import Rows
 from streams.state.table import GlobalRowTable, RowTable, declare
 from streams.transport.consumer import RunConsumer
 from streams.transport.outbox import Outbox
@@ -52,7 +52,7 @@ class WorkerBuilder:
         """The cluster's name of a declared topic."""
         return self.settings.topics.prefix + name
 
-    def table(self, source: TopicSpec, spec: TopicSpec, *, shared: bool) -> RowStore:
+    def table(self, source: TopicSpec, spec: TopicSpec, *, shared: bool) -> Rows:
         """Register the table that the agent of `source` writes and whose changelog is `spec`.
 
         Every worker holds all of a `shared` table.
@@ -66,19 +66,19 @@ class WorkerBuilder:
             partitions=self.settings.topics.partitions,
             rocks=self._rocks,
             folder=self.settings.state.dir,
+            row_cache_bytes=self.settings.state.row_cache_bytes,
             on_recovered=metrics.RECOVERED_ROWS.labels(spec.name).inc,
         )
-        rows: RowStore = table.rows
+        rows: Rows = table.rows
         return rows
 
-    def agent(self, source: TopicSpec, changelog: TopicSpec, rows: RowStore, logic: Logic, device: str) -> None:
+    def agent(self, source: TopicSpec, changelog: TopicSpec, rows: Rows, logic: Logic, device: str) -> None:
         """Register an agent that reads `source`, answers with `logic` and keeps `rows`."""
         wiring = Wiring(
             outbox=Outbox(self._producer, self.clock),
             changelog=self.topic(changelog.name),
             topic=self.topic,
-            read=rows.read,
-            write=rows.write,
+            rows=rows,
             highwater=self._highwater,
             answered=self._answered,
             room=self._room,

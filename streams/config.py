@@ -61,6 +61,7 @@ class StateSettings(_Group):
 
     dir: Path = Field(Path(".shelfstream/state"), description="folder of the local tables; one worker each")
     cache_bytes: int = Field(128 * MIB, ge=8 * MIB, description="block cache shared by all partitions of all tables")
+    row_cache_bytes: int = Field(32 * MIB, ge=0, description="rows of each table that stay in Python's memory")
     write_buffer_bytes: int = Field(128 * MIB, ge=8 * MIB, description="memtables of all partitions together")
     standbys: int = Field(0, ge=0, le=8, description="other workers that keep each partition's state warm")
 

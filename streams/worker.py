@@ -63,6 +63,8 @@ class WorkerApp(faust.App):
             await self._stop_taking_over()
             self._halt()
             await self._drain(self.conf.broker_session_timeout * 0.5)
+            for pipeline in self.pipelines.values():
+                await pipeline.flush()
             await self.consumer.commit()
         except Exception as error:  # noqa: BLE001  # aiokafka would log it and go on
             await self.crash(error)

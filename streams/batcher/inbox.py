@@ -14,9 +14,9 @@ from streams.record import Record
 class Inbox:
     """A queue of runs. All methods belong to one event loop.
 
-    `take` is called whenever the model is free, so what arrives while it works gathers. A window is given out when
-    there are `max_events`, or when the oldest record has waited `max_wait_ms`: long enough for all partitions of one
-    fetch, which come one after the other, to go together.
+    A window is given out when there are `max_events`; or, while the model is `free`, when the oldest record has waited
+    `max_wait_ms`: long enough for all partitions of one fetch, which come one after the other, to go together. While
+    the model works, less than a full window gathers on.
     """
 
     def __init__(self, max_events: int, max_wait_ms: float) -> None:
@@ -25,7 +25,19 @@ class Inbox:
         self._runs: deque[tuple[TP, Sequence[Record]]] = deque()
         self._changed = asyncio.Event()
         self._oldest = 0.0
+        self._free = True
         self.waiting = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether the model has nothing to do."""
+        return self._free
+
+    @free.setter
+    def free(self, free: bool) -> None:
+        self._free = free
+        if free:
+            self._changed.set()
 
     def put(self, tp: TP, records: Sequence[Record]) -> None:
         """Add a run."""
@@ -39,7 +51,7 @@ class Inbox:
         """The next window, never empty."""
         while not self._ripe():
             self._changed.clear()
-            if not self._runs:
+            if not self._runs or not self._free:
                 await self._changed.wait()
             else:
                 left = self._max_wait - (asyncio.get_running_loop().time() - self._oldest)
@@ -53,10 +65,11 @@ class Inbox:
         self.waiting = 0
 
     def _ripe(self) -> bool:
-        if not self._runs:
+        if self.waiting >= self.max_events:
+            return True
+        if not self._runs or not self._free:
             return False
-        late = asyncio.get_running_loop().time() - self._oldest >= self._max_wait
-        return late or self.waiting >= self.max_events
+        return asyncio.get_running_loop().time() - self._oldest >= self._max_wait
 
     def _fill(self) -> Window:
         window = Window()

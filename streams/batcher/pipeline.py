@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +22,13 @@ from streams.letters.limit import LetterLimit
 from streams.logic.answer import Answer, Logic
 from streams.metrics import declared as metrics
 from streams.metrics.health import Progress
-from streams.state.ahead import RowsAhead
+from streams.state.rows import Rows
 from streams.transport.outbox import Outbox, Outgoing
 from streams.transport.runs import RecordRun
 
-FEW_ROWS = 32  # into RocksDB's memory they go in less time than a thread takes to wake up
-WriteRows = Callable[[int, Sequence[bytes], Sequence[bytes | None], int], None]
+WINDOWS_AHEAD = 1  # of the model, besides the one at work
+FLUSH_S = 1.0  # RocksDB is written this often, or when so many rows wait
+FLUSH_ROWS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,7 @@ class Wiring:
     outbox: Outbox
     changelog: str
     topic: Callable[[str], str]
-    read: Callable[[int, Sequence[bytes]], list[bytes | None]]
-    write: WriteRows
+    rows: Rows
     highwater: Callable[[TP], int]
     answered: Callable[[TP, int], None]
     room: Callable[[], None]
@@ -54,12 +55,13 @@ class Pipeline(Service):
         super().__init__(**kwargs)
         self._logic = logic
         self._wiring = wiring
-        self._ahead = RowsAhead(wiring.read)
-        self._committer = Committer(wiring.outbox, wiring.changelog, self._store, wiring.answered)
+        self._rows = wiring.rows
+        self._committer = Committer(wiring.outbox, wiring.changelog, self._rows.durable, wiring.answered)
+        self._many_rows = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(batch.in_flight)
         self._inbox = Inbox(batch.max_events, batch.max_wait_ms)
-        self._at_work = False
+        self._at_work = 0  # windows given to the model and not yet carried out
         self._closed = True
         self.progress = Progress(waiting=lambda: self._inbox.waiting)
 
@@ -100,27 +102,58 @@ class Pipeline(Service):
 
     @Service.task
     async def _run(self) -> None:
+        """Windows go to the model one after the other; a full one waits behind the one at work, so it has no pause."""
+        answers: asyncio.Queue[tuple[Window, asyncio.Future[Answer]]] = asyncio.Queue(WINDOWS_AHEAD)
+        carrying = self.add_future(self._carry_out_all(answers))
+        loop, thread = asyncio.get_running_loop(), self._wiring.model_thread
         while not self.should_stop:
             window = await self._inbox.take()
-            self._at_work = True
+            self._at_work += 1
+            self._inbox.free = False
             self._wiring.room()
             await self._room.acquire()
-            began = time.perf_counter()
-            answer = await asyncio.get_running_loop().run_in_executor(self._wiring.model_thread, self._answer, window)
-            self._count(window, answer, time.perf_counter() - began)
+            await answers.put((window, loop.run_in_executor(thread, self._answer, window)))
+        carrying.cancel()
+
+    async def _carry_out_all(self, answers: "asyncio.Queue[tuple[Window, asyncio.Future[Answer]]]") -> None:
+        while True:
+            window, answering = await answers.get()
+            try:
+                answer = await answering
+                self._count(window, answer)
+            except Exception as error:  # noqa: BLE001  # not a record's fault: those are set aside one by one
+                await self.crash(error)
+                return
             self._carry_out(window, answer)
-            self._at_work = False
+            self._at_work -= 1
+            self._inbox.free = not self._at_work
+
+    @Service.task
+    async def _flush(self) -> None:
+        """Write behind: durable rows go to RocksDB now and then, on a thread that has nothing else to do."""
+        while not self.should_stop:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._many_rows.wait(), FLUSH_S)
+            self._many_rows.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write all durable rows to RocksDB. Errors: StateDamaged."""
+        await asyncio.get_running_loop().run_in_executor(self._wiring.disk_thread, self._rows.flush)
 
     def _answer(self, window: Window) -> Answer:
         """On the model's thread: the answer, its rows readable by the next window."""
+        began = time.perf_counter()
         answer = answer_or_set_aside(self._logic, window, self._read, self._wiring.clock())
         for tp, part in answer.partitions.items():
-            self._ahead.put(tp.partition, part.rows.keys(), part.rows.values())
+            if part.rows:
+                self._rows.put(tp.partition, part.rows)
+        metrics.INFERENCE_SECONDS.labels(self._logic.name).observe(time.perf_counter() - began)
         return answer
 
     def _read(self, partition: int, keys: list[bytes], /) -> list[bytes | None]:
         metrics.STATE_READS.labels(self._logic.name).inc(len(keys))
-        return self._ahead.read(partition, keys)
+        return self._rows.read(partition, keys)
 
     def _carry_out(self, window: Window, answer: Answer) -> None:
         waiting = [self._committer.start(self._effects(tp, window, answer)) for tp in window.records]
@@ -151,25 +184,17 @@ class Pipeline(Service):
             self._room.release()
             self._under_way.discard(asyncio.current_task())
         self.progress.done()
+        if self._rows.waiting() > FLUSH_ROWS:
+            self._many_rows.set()
         for tp, records in window.records.items():
             left = max(0, self._wiring.highwater(tp) - records[-1].offset - 1)
             metrics.LAG.labels(tp.topic, tp.partition).set(left)
         oldest = min(records[0].timestamp for records in window.records.values())
         metrics.END_TO_END_SECONDS.labels(self._logic.name).observe(max(0, self._wiring.clock() - oldest) / 1000)
 
-    async def _store(self, partition: int, keys: Sequence[bytes], rows: Sequence[bytes | None], offset: int) -> None:
-        if len(keys) <= FEW_ROWS:
-            self._wiring.write(partition, keys, rows, offset)
-        else:
-            await asyncio.get_running_loop().run_in_executor(
-                self._wiring.disk_thread, self._wiring.write, partition, keys, rows, offset
-            )
-        self._ahead.drop(partition, keys)
-
-    def _count(self, window: Window, answer: Answer, seconds: float) -> None:
+    def _count(self, window: Window, answer: Answer) -> None:
         agent = self._logic.name
         metrics.WINDOW_ROWS.labels(agent).observe(window.size)
-        metrics.INFERENCE_SECONDS.labels(agent).observe(seconds)
         for result, count in answer.results.items():
             metrics.EVENTS.labels(agent, result).inc(count)
         for kind, count in answer.types.items():

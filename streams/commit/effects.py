@@ -4,12 +4,13 @@
     2. and acknowledged
     3. the changelog is handed to Kafka
     4. and acknowledged
-    5. rows and changelog offset are written to RocksDB in one batch
+    5. the rows are handed over as durable, with their changelog offset; RocksDB is written behind
     6. the consumer is told that the source records are answered, and commits their offset in time
 
 Outputs before changelog: a row says "these records are answered", so a crash between the two must repeat outputs, not
 lose them. Changelog before rows: what is on this disk only would be gone with the disk. Rows before offsets: a record
-that is redelivered finds its offset in the row and is skipped, so state counts every record once.
+that is redelivered finds its offset in the row, which is in memory, in RocksDB or read from the changelog before the
+partition is, and is skipped; so state counts every record once.
 
 Steps of one window overlap with those of the next, but each step of a partition waits for the same step of the window
 before: otherwise an older row could land on a newer one, in Kafka or in RocksDB. A step that fails leaves its gate
@@ -17,7 +18,7 @@ closed, so nothing behind it happens, and the worker stops.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from faust.types import TP
@@ -40,38 +41,36 @@ class Effects:
 class _Gates:
     sent: asyncio.Event = field(default_factory=asyncio.Event)
     logged: asyncio.Event = field(default_factory=asyncio.Event)
-    stored: asyncio.Event = field(default_factory=asyncio.Event)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def _open() -> _Gates:
     gates = _Gates()
-    for gate in (gates.sent, gates.logged, gates.stored, gates.finished):
+    for gate in (gates.sent, gates.logged, gates.finished):
         gate.set()
     return gates
-
-
-StoreRows = Callable[[int, Sequence[bytes], Sequence[bytes | None], int], Awaitable[None]]
 
 
 class Committer:
     """Carries out effects in order. One for each agent, on one event loop.
 
-    `store` writes rows of a partition with their changelog offset and returns when they are readable. `answered` is
-    told the source offset that a partition has reached.
+    `durable` is told that a partition's oldest rows are in the changelog, and at which offset; `answered`, the source
+    offset that a partition has reached.
     """
 
-    def __init__(self, outbox: Outbox, changelog: str, store: StoreRows, answered: Callable[[TP, int], None]) -> None:
+    def __init__(
+        self, outbox: Outbox, changelog: str, durable: Callable[[int, int], None], answered: Callable[[TP, int], None]
+    ) -> None:
         self._outbox = outbox
         self._changelog = changelog
-        self._store = store
+        self._durable = durable
         self._answered = answered
         self._last: dict[TP, _Gates] = {}
 
     def start(self, effects: Effects) -> Awaitable[None]:
         """Queue effects behind the partition's earlier ones; await the result for their completion.
 
-        The place in the queue is taken now, in the order of calls. Errors: ProduceFailed, StateDamaged.
+        The place in the queue is taken now, in the order of calls. Errors: ProduceFailed.
         """
         before = self._last.get(effects.tp) or _open()
         mine = self._last[effects.tp] = _Gates()
@@ -88,10 +87,8 @@ class Committer:
         logged = await self._outbox.send(rows)  # 3
         mine.logged.set()
         offset = await logged.acknowledged()  # 4
-        await before.stored.wait()
-        if effects.keys:
-            await self._store(effects.tp.partition, effects.keys, effects.rows, offset)  # 5
-        mine.stored.set()
         await before.finished.wait()
+        if effects.keys:
+            self._durable(effects.tp.partition, offset)  # 5
         self._answered(effects.tp, effects.offset)  # 6
         mine.finished.set()

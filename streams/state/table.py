@@ -1,6 +1,7 @@
 """Faust tables whose rows are bytes in a `RowStore`: assigned like Faust's own, read and written in bulk."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,27 @@ from faust.tables.globaltable import GlobalTable
 from faust.tables.table import Table
 
 from streams.state.options import Rocks
+from streams.state.rows import Rows
 from streams.state.store import RowStore
 
 
 class RowTableBase(Table[bytes, bytes]):
     def __init__(
-        self, *args: Any, rocks: Rocks, folder: Path, source: str, on_recovered: Callable[[int], None], **kwargs: Any
+        self,
+        *args: Any,
+        rocks: Rocks,
+        folder: Path,
+        source: str,
+        row_cache_bytes: int,
+        on_recovered: Callable[[int], None],
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, key_type=bytes, value_type=bytes, **kwargs)
         self.source = source
         self._rocks = rocks
         self._folder = folder
         self._on_recovered = on_recovered
+        self._row_cache_bytes = row_cache_bytes
 
     def _new_store(self) -> RowStore:
         folder = self._folder / self.name
@@ -36,10 +46,15 @@ class RowTableBase(Table[bytes, bytes]):
         return self._changelog_topic_name()
 
     @property
-    def rows(self) -> RowStore:
-        """The store, for the engine."""
+    def store(self) -> RowStore:
+        """RocksDB."""
         assert isinstance(self.data, RowStore)
         return self.data
+
+    @cached_property
+    def rows(self) -> Rows:
+        """What the engine reads and writes."""
+        return Rows(self.store.read, self.store.write, self._row_cache_bytes, shared=self.is_global)
 
 
 class RowTable(RowTableBase):
@@ -52,7 +67,7 @@ class GlobalRowTable(RowTableBase, GlobalTable):
 
 def declare(
     app: faust.App, table: type[RowTableBase], name: str, source: str, changelog: str, *,
-    partitions: int, rocks: Rocks, folder: Path, on_recovered: Callable[[int], None],
+    partitions: int, rocks: Rocks, folder: Path, row_cache_bytes: int, on_recovered: Callable[[int], None],
 ) -> Any:  # fmt: skip
     """Register a table that the agent of the topic `source` writes.
 
@@ -65,6 +80,7 @@ def declare(
         rocks=rocks,
         folder=folder,
         source=source,
+        row_cache_bytes=row_cache_bytes,
         on_recovered=on_recovered,
         partitions=partitions,
         is_global=is_global,

@@ -8,11 +8,13 @@ end.
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from faust.tables import TableManager
 from faust.types import TP
 
+from streams.errors import StateDamaged
 from streams.record import Record
 from streams.state.changelog import ChangelogReader
 from streams.state.store import RowStore
@@ -52,7 +54,8 @@ class RowTables(TableManager):
         active, passive = self._changelogs_of(owned, set(standbys))
         for table in self._row_tables():
             topic = table.changelog
-            table.rows.keep({tp.partition for tp in active | passive if tp.topic == topic})
+            table.rows.forget()
+            table.store.keep({tp.partition for tp in active | passive if tp.topic == topic})
         ends = await self.reader.ends(active | passive)
         for tp, end in ends.items():
             self._refuse_newer(tp, end)
@@ -67,8 +70,11 @@ class RowTables(TableManager):
             log.info("state is recovered")
 
     async def on_stop(self) -> None:
-        """Stop reading, then close the tables."""
+        """Stop reading, write what is durable, then close the tables."""
         self.reader.close()
+        for table in self._row_tables():
+            with suppress(StateDamaged):  # told already, and the changelog has it
+                table.rows.flush()
         for table in self.values():
             await table.stop()
 
@@ -90,24 +96,24 @@ class RowTables(TableManager):
 
     def _refuse_newer(self, tp: TP, end: int) -> None:
         """State that knows more than its changelog belongs to another topic, or to one that lost records."""
-        offset = self._rows(tp).persisted_offset(tp)
+        offset = self._store(tp).persisted_offset(tp)
         if offset is not None and offset >= end:
-            self._rows(tp).start_anew(
+            self._store(tp).start_anew(
                 tp.partition, f"it reaches offset {offset} of {tp.topic}[{tp.partition}], which ends at {end}"
             )
 
     def _start(self, tp: TP) -> int:
-        offset = self._rows(tp).persisted_offset(tp)
+        offset = self._store(tp).persisted_offset(tp)
         return 0 if offset is None else offset + 1
 
     def _apply(self, tp: TP, records: Any) -> None:
         applied: list[Record] = records
-        self._rows(tp).apply(tp.partition, applied)
+        self._store(tp).apply(tp.partition, applied)
 
-    def _rows(self, tp: TP) -> RowStore:
+    def _store(self, tp: TP) -> RowStore:
         table = self._changelogs[tp.topic]
         assert isinstance(table, RowTableBase)
-        return table.rows
+        return table.store
 
     def _failed(self, error: BaseException) -> None:
         self.add_future(self.crash(error))
