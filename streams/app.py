@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaProducer
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
@@ -75,7 +74,7 @@ class WorkerBuilder:
     def agent(self, source: TopicSpec, changelog: TopicSpec, rows: Rows, logic: Logic, device: str) -> None:
         """Register an agent that reads `source`, answers with `logic` and keeps `rows`."""
         wiring = Wiring(
-            outbox=Outbox(self._producer, self.clock),
+            outbox=Outbox(self.app.batches, self.clock, self.settings.kafka.compression),
             changelog=self.topic(changelog.name),
             topic=self.topic,
             rows=rows,
@@ -93,10 +92,6 @@ class WorkerBuilder:
         self.app.pipelines[self.topic(source.name)] = pipeline
         self.health.agents[logic.name] = pipeline.progress
         metrics.MODEL.labels(logic.name, logic.model_name, logic.model_version, device).set(1)
-
-    def _producer(self) -> AIOKafkaProducer:
-        producer: AIOKafkaProducer = self.app.producer._ensure_producer()  # type: ignore[attr-defined]  # its own client
-        return producer
 
     def _highwater(self, tp: TP) -> int:
         return self.app.consumer.highwater(tp)

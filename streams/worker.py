@@ -16,12 +16,11 @@ from streams.transport.assignor import SourceAssignor
 from streams.transport.consumer import RunConsumer
 from streams.transport.fetcher import FetchOptions
 from streams.transport.kafka import RunTransport
+from streams.transport.producer import BatchProducer
 
 log = logging.getLogger(__name__)
 DRAIN_SECONDS = 8.0  # at most, of the 10 in which a worker ends after SIGTERM
 BUFFERED_RUNS = 64  # in Faust's queue of one agent, which hands them on at once; `has_room` bounds what waits
-BATCH_BYTES = 512 * 1024  # of one producer batch
-REQUEST_BYTES = 4 * 1024 * 1024
 
 
 class WorkerApp(faust.App):
@@ -32,6 +31,7 @@ class WorkerApp(faust.App):
     """
 
     pipelines: dict[str, Pipeline]
+    batches: BatchProducer
     fetch_options: FetchOptions
     failure: BaseException | None = None
     _taking_over: asyncio.Task[None] | None = None
@@ -43,6 +43,7 @@ class WorkerApp(faust.App):
 
     async def on_start(self) -> None:
         """Start the pipelines with the app, so that an error in one stops the worker."""
+        await self.batches.start()
         await super().on_start()
         for pipeline in self.pipelines.values():
             await self.add_runtime_dependency(pipeline)
@@ -54,6 +55,7 @@ class WorkerApp(faust.App):
             self._halt()
             await asyncio.gather(*(pipeline.drain(DRAIN_SECONDS) for pipeline in self.pipelines.values()))
         await super().on_stop()
+        await self.batches.close()
 
     async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
         """The group waits for this; its rebalance timeout is a minute, ours half a session."""
@@ -154,13 +156,10 @@ def make_app(settings: Settings) -> WorkerApp:
         broker_session_timeout=kafka.session_timeout_s,
         broker_heartbeat_interval=kafka.session_timeout_s / 6,
         consumer_auto_offset_reset="earliest",
-        producer_acks=-1,
-        producer_compression_type=None if kafka.compression == "none" else kafka.compression,
-        producer_max_batch_size=BATCH_BYTES,
-        producer_max_request_size=REQUEST_BYTES,
         **extra,
     )
     app.pipelines = {}
+    app.batches = BatchProducer([server.strip() for server in kafka.bootstrap_servers.split(",")])
     app.fetch_options = FetchOptions(wait_ms=kafka.fetch_wait_ms, min_bytes=kafka.fetch_min_bytes)
     app.transport = RunTransport(app.conf.broker, app)
     return app

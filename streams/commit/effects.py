@@ -78,13 +78,13 @@ class Committer:
 
     async def _carry_out(self, effects: Effects, before: _Gates, mine: _Gates) -> None:
         await before.sent.wait()
-        sent = [await self._outbox.send(what) for what in effects.sends]  # 1
+        sent = [self._outbox.send(what) for what in effects.sends]  # 1
         mine.sent.set()
         for batch in sent:
             await batch.acknowledged()  # 2
         await before.logged.wait()
         rows = Outgoing(self._changelog, effects.tp.partition, effects.keys, effects.rows)
-        logged = await self._outbox.send(rows)  # 3
+        logged = self._outbox.send(rows)  # 3
         mine.logged.set()
         offset = await logged.acknowledged()  # 4
         await before.finished.wait()

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
-from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from streams.demo.ledger import Ledger
 from streams.demo.pace import Pace
 from streams.demo.purchases import Year
 from streams.transport.outbox import Outbox, Outgoing, Sent
+from streams.transport.producer import BatchProducer
 
 CHUNK = 500
 LEAD_S = 4.0
@@ -42,7 +42,7 @@ class Feeder:
 
     def __init__(
         self,
-        producer: AIOKafkaProducer,
+        producer: BatchProducer,
         prefix: str,
         partitions: int,
         year: Year,
@@ -52,7 +52,7 @@ class Feeder:
         rate: float,
         clock: Clock,
     ) -> None:
-        self._outbox = Outbox(lambda: producer, now_ms)
+        self._outbox = Outbox(producer, now_ms)
         self._prefix = prefix
         self._partitions = list(range(partitions))
         self._partition_of: dict[bytes, int] = {}
@@ -159,7 +159,7 @@ class Feeder:
             part[0].append(key)
             part[1].append(value)
         for partition, (part_keys, part_values) in parts.items():
-            sent = await self._outbox.send(Outgoing(self._prefix + topic, partition, part_keys, part_values))
+            sent = self._outbox.send(Outgoing(self._prefix + topic, partition, part_keys, part_values))
             await self._unacknowledged.put(sent)
 
     def _partition(self, key: bytes) -> int:

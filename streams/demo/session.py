@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaProducer
-
 from schemas.topics import (
     DEAD_LETTERS,
     PRODUCT_ATTRIBUTES,
@@ -19,11 +17,11 @@ from streams.demo.feeder import Feeder
 from streams.demo.purchases import Year
 from streams.demo.reader import Reader
 from streams.demo.views import FRAMES_A_SECOND, Sampler, View
+from streams.transport.producer import BatchProducer
 
 WATCH_S = 0.05
 DRAIN_IDLE_S = 10.0  # without any answer: what is missing will not come
 STOPPED_DRAIN_S = 5.0  # a person who pressed Ctrl-C does not want to wait for the rest
-BATCH_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class Session:
     async def run(self, view: View, sampler: Sampler) -> Spent:
         """Feed, then wait for the answers. Errors: StreamError when the worker or Kafka fails on the way."""
         place = self._place
-        producer = AIOKafkaProducer(bootstrap_servers=place.servers.split(","), acks="all", max_batch_size=BATCH_BYTES)
+        producer = BatchProducer(place.servers.split(","), "shelfstream-demo")
         await producer.start()
         feeder = Feeder(
             producer, place.prefix, place.partitions, self._data.year, self._data.catalogue, self._data.sample,
@@ -99,7 +97,7 @@ class Session:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await producer.stop()
+            await producer.close()
 
     def _handlers(self) -> dict[str, Callable[..., None]]:
         checker, prefix = self._checker, self._place.prefix
