@@ -111,6 +111,8 @@ class WorkerBuilder:
         app = self.app
         self.health.assigned = lambda: _has_partitions(app)
         self.health.recovered = lambda: app.tables.actives_ready and not app.rebalancing
+        self.health.kafka_silent_s = lambda: _kafka_silent_s(app)
+        app.beat = self.health.beat
         return Worker(app, self.health)
 
 
@@ -136,6 +138,11 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
         )
         builder.agent(USER_BEHAVIOUR, USER_STATE, state, behaviour, device)
     return builder.build()
+
+
+def _kafka_silent_s(app: WorkerApp) -> float:
+    consumer = app._consumer
+    return consumer.silent_s() if isinstance(consumer, RunConsumer) else 0.0
 
 
 def _has_partitions(app: WorkerApp) -> bool:

@@ -86,7 +86,10 @@ class WebSettings(_Group):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(6066, ge=0, le=65535, description="port to listen on; 0 chooses a free one")
-    stall_timeout_s: float = Field(60, gt=0, description="no progress with records waiting: not ready after this")
+    stall_timeout_s: float = Field(60, gt=0, description="what stands still for so long makes it not ready")
+    stall_exit_s: float = Field(
+        300, ge=0, description="a worker that has been stalled for so long ends itself, exit code 1; 0: never"
+    )
 
 
 class Settings(BaseSettings):

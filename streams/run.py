@@ -12,6 +12,7 @@ from streams.collector import calm_collector
 from streams.config import Settings
 from streams.errors import StreamError
 from streams.metrics.server import WebServer
+from streams.metrics.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +23,14 @@ def run_worker(worker: Worker, settings: Settings) -> int:
     0 after SIGTERM or SIGINT; 1 after an error, 3 after too many dead letters. The caller exits with it.
     """
     web = WebServer(settings.web.host, settings.web.port, worker.health)
+    watchdog = Watchdog(worker.health, settings.web.stall_exit_s)
     web.start()
+    watchdog.start()
     calm_collector()
     try:
         return _run(worker)
     finally:
+        watchdog.close()
         web.close()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +20,7 @@ from streams.transport.kafka import RunTransport
 from streams.transport.producer import BatchProducer
 
 log = logging.getLogger(__name__)
+BEAT_S = 0.5
 DRAIN_SECONDS = 8.0  # at most, of the 10 in which a worker ends after SIGTERM
 BUFFERED_RUNS = 64  # in Faust's queue of one agent, which hands them on at once; `has_room` bounds what waits
 
@@ -33,6 +35,7 @@ class WorkerApp(faust.App):
     pipelines: dict[str, Pipeline]
     batches: BatchProducer
     fetch_options: FetchOptions
+    beat: Callable[[], None]
     failure: BaseException | None = None
     _taking_over: asyncio.Task[None] | None = None
 
@@ -44,6 +47,7 @@ class WorkerApp(faust.App):
     async def on_start(self) -> None:
         """Start the pipelines with the app, so that an error in one stops the worker."""
         await self.batches.start()
+        self.add_future(self._beat())
         await super().on_start()
         for pipeline in self.pipelines.values():
             await self.add_runtime_dependency(pipeline)
@@ -103,6 +107,11 @@ class WorkerApp(faust.App):
             with suppress(asyncio.CancelledError):
                 await task
 
+    async def _beat(self) -> None:
+        while True:
+            self.beat()
+            await asyncio.sleep(BEAT_S)
+
     def _halt(self) -> None:
         consumer = self._consumer
         if isinstance(consumer, RunConsumer):
@@ -159,6 +168,7 @@ def make_app(settings: Settings) -> WorkerApp:
         **extra,
     )
     app.pipelines = {}
+    app.beat = lambda: None
     app.batches = BatchProducer([server.strip() for server in kafka.bootstrap_servers.split(",")])
     app.fetch_options = FetchOptions(wait_ms=kafka.fetch_wait_ms, min_bytes=kafka.fetch_min_bytes)
     app.transport = RunTransport(app.conf.broker, app)

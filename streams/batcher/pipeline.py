@@ -63,7 +63,8 @@ class Pipeline(Service):
         self._inbox = Inbox(batch.max_events, batch.max_wait_ms)
         self._at_work = 0  # windows given to the model and not yet carried out
         self._closed = True
-        self.progress = Progress(waiting=lambda: self._inbox.waiting)
+        self._records_under_way = 0
+        self.progress = Progress(waiting=lambda: self._inbox.waiting + self._records_under_way)
 
     def has_room(self) -> bool:
         """Whether less than a window waits: else Kafka is read no faster than we answer."""
@@ -73,7 +74,7 @@ class Pipeline(Service):
         """Take a run; a closed pipeline drops it, and Kafka brings it again to whoever owns the partition."""
         if self._closed:
             return
-        if not self._inbox.waiting:
+        if not self.progress.waiting():
             self.progress.done()  # a stall is counted from the first record that waits
         self._inbox.put(run.tp, run.records)
 
@@ -109,6 +110,7 @@ class Pipeline(Service):
         while not self.should_stop:
             window = await self._inbox.take()
             self._at_work += 1
+            self._records_under_way += window.size
             self._inbox.free = False
             self._wiring.room()
             await self._room.acquire()
@@ -183,6 +185,7 @@ class Pipeline(Service):
         finally:
             self._room.release()
             self._under_way.discard(asyncio.current_task())
+        self._records_under_way -= window.size
         self.progress.done()
         if self._rows.waiting() > FLUSH_ROWS:
             self._many_rows.set()

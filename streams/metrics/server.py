@@ -9,7 +9,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import REGISTRY, make_wsgi_app
 
 from streams.errors import ConfigError
-from streams.metrics.declared import READY
+from streams.metrics.declared import READY, STALLED
 from streams.metrics.health import Health
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -40,6 +40,7 @@ class WebServer:
     def start(self) -> None:
         """Begin to answer."""
         READY.set_function(lambda: 0.0 if self._health.problems() else 1.0)
+        STALLED.set_function(lambda: float(len(self._health.stalled())))
         self._thread.start()
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ _FRONT = struct.Struct(">qiibI")
 _BODY = struct.Struct(">hiqqqhii")
 HEADER_BYTES = _FRONT.size + _BODY.size
 TRANSACTIONAL = 0x10
+FIELDS_BYTES = 20  # more than a record's own fields take
 SHORT = 1 << 13  # lengths below take at most two bytes, and are looked up
 
 CODECS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
@@ -114,12 +115,14 @@ def _field(value: Bytes) -> bytes:
 
 
 def _cuts(keys: Sequence[Bytes], values: Sequence[Bytes], max_bytes: int) -> Iterator[tuple[int, int]]:
-    """Where each batch begins and ends; 20 bytes are more than a record's own fields take."""
-    sizes = [len(key or b"") + len(value or b"") + 20 for key, value in zip(keys, values, strict=True)]
-    if sum(sizes) <= max_bytes:
-        if sizes:
-            yield 0, len(sizes)
+    """Where each batch begins and ends."""
+    count = len(keys)
+    known = sum(map(len, filter(None, keys))) + sum(map(len, filter(None, values)))
+    if known + FIELDS_BYTES * count <= max_bytes:
+        if count:
+            yield 0, count
         return
+    sizes = [len(key or b"") + len(value or b"") + FIELDS_BYTES for key, value in zip(keys, values, strict=True)]
     first, before = 0, 0
     for end, total in enumerate(accumulate(sizes)):
         if total - before > max_bytes and end > first:

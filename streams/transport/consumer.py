@@ -156,6 +156,10 @@ class RunConsumer(Consumer):
         """The offset after the partition's last record, 0 if not known yet."""
         return self._fetcher.highwater(tp) or 0
 
+    def silent_s(self) -> float:
+        """Seconds since a broker last answered a fetch; 0 while nothing is to be read."""
+        return self._fetcher.silent_s() if self._client is not None else 0.0
+
     def topic_partitions(self, topic: str) -> int | None:
         """How many partitions the topic has."""
         partitions = self._connected().cluster.partitions_for_topic(topic)

@@ -7,6 +7,7 @@ Python, and records stay as the C extension made them.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ class RunFetcher:
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._turn = 0
+        self._answered_at = time.monotonic()
 
     def assign(self, offsets: Mapping[TP, int]) -> None:
         """Read these partitions from these offsets on, and no others. What is under way for others is dropped."""
@@ -100,6 +102,12 @@ class RunFetcher:
     def highwater(self, tp: TP) -> int | None:
         """The offset after the partition's last record, as of the last fetch (the last stable one, if asked so)."""
         return self._highwaters.get(tp)
+
+    def silent_s(self) -> float:
+        """Seconds since a broker last answered a fetch; 0 while there is nothing to ask."""
+        if not any(self._wanted(tp) for tp in list(self._positions)):
+            self._answered_at = time.monotonic()
+        return time.monotonic() - self._answered_at
 
     async def run(self) -> None:
         """Fetch until cancelled. Errors: ClusterError where trying again is no use."""
@@ -189,6 +197,7 @@ class RunFetcher:
             self._client.force_metadata_update()
             await asyncio.sleep(BACKOFF_S)
             return None
+        self._answered_at = time.monotonic()
         return response
 
     def _hang_up(self, node: int) -> None:

@@ -1,10 +1,12 @@
 """Readiness: assigned, recovered, not stalled."""
 
+import threading
 import time
 
 import pytest
 
 from streams.metrics.health import Health, Progress
+from streams.metrics.watchdog import Watchdog
 
 
 @pytest.fixture
@@ -53,3 +55,59 @@ def test_an_answer_ends_a_stall(health: Health) -> None:
     health.agents = {"products": stalled}
     stalled.done()
     assert health.problems() == []
+
+
+def test_a_loop_that_does_not_turn_is_named_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    health = Health(stall_timeout_s=10)
+    began = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: began + 50)
+    assert health.problems() == ["the event loop has not turned for 50 s"]
+    health.beat()
+    assert health.stalled() == []
+
+
+def test_a_silent_kafka_is_a_stall_once_there_is_something_to_read(health: Health) -> None:
+    health.kafka_silent_s = lambda: 42.0
+    assert health.problems() == ["Kafka has answered no fetch for 42 s"]
+    health.recovered = lambda: False
+    assert health.stalled() == []
+
+
+class Ended(threading.Event):
+    """What the watchdog calls instead of ending this process."""
+
+    def __call__(self) -> None:
+        self.set()
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> Ended:
+    monkeypatch.setattr("streams.metrics.watchdog.LOOK_S", 0.01)
+    return Ended()
+
+
+def test_the_watchdog_ends_a_worker_that_stays_stalled_and_says_why(
+    health: Health, ended: Ended, caplog: pytest.LogCaptureFixture
+) -> None:
+    health.agents = {"behaviour": agent(7, 99)}
+    watchdog = Watchdog(health, 0.05, ended)
+    watchdog.start()
+    assert ended.wait(5)
+    assert "the worker ends itself: behaviour: 7 records wait" in caplog.text
+
+
+def test_the_watchdog_forgives_a_stall_that_passes(health: Health, ended: Ended) -> None:
+    stalled = agent(7, 99)
+    health.agents = {"behaviour": stalled}
+    watchdog = Watchdog(health, 0.5, ended)
+    watchdog.start()
+    time.sleep(0.1)
+    stalled.done()
+    assert not ended.wait(0.8)
+    watchdog.close()
+
+
+def test_a_watchdog_that_is_switched_off_never_bites(health: Health, ended: Ended) -> None:
+    health.agents = {"behaviour": agent(7, 99)}
+    Watchdog(health, 0, ended).start()
+    assert not ended.wait(0.1)
