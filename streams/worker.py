@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import faust
+from faust.app import BootStrategy
 from faust.types import TP
 
 from streams.batcher.pipeline import Pipeline
@@ -25,6 +26,10 @@ DRAIN_SECONDS = 8.0  # at most, of the 10 in which a worker ends after SIGTERM
 BUFFERED_RUNS = 64  # in Faust's queue of one agent, which hands them on at once; `has_room` bounds what waits
 
 
+class _Boot(BootStrategy):
+    enable_kafka_producer = False  # ours is started by the app
+
+
 class WorkerApp(faust.App):
     """A Faust app in which a rebalance is a line of steps.
 
@@ -32,6 +37,7 @@ class WorkerApp(faust.App):
     the committed offsets. A rebalance that comes during a recovery ends it; the next one begins from what was applied.
     """
 
+    BootStrategy = _Boot
     pipelines: dict[str, Pipeline]
     batches: BatchProducer
     fetch_options: FetchOptions

@@ -1,21 +1,16 @@
-"""The transport that `app.transport` is set to: runs in, idempotent batches out."""
+"""The transport that `app.transport` is set to: Faust's, with our consumer.
 
-from typing import Any, ClassVar
+Its producer is never started: `streams.transport.producer` writes whole batches instead.
+"""
+
+from typing import ClassVar
 
 from faust.transport.drivers import aiokafka as driver
 
 from streams.transport.consumer import RunConsumer
 
 
-class RunProducer(driver.Producer):
-    """Faust's aiokafka producer, idempotent, so that a retry inside the client never doubles a record."""
-
-    def _settings_extra(self) -> dict[str, Any]:
-        return {"acks": "all", "enable_idempotence": True}
-
-
 class RunTransport(driver.Transport):
-    """The pair of them."""
+    """Delivers runs."""
 
     Consumer: ClassVar[type] = RunConsumer
-    Producer: ClassVar[type] = RunProducer
