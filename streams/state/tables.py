@@ -87,7 +87,7 @@ class RowTables(TableManager):
     def _changelogs_of(self, owned: set[TP], standbys: set[TP]) -> tuple[set[TP], set[TP]]:
         """The changelog partitions that our sources write, and those that others write and we follow."""
         active: set[TP] = set()
-        passive = set(standbys)
+        passive = {tp for tp in standbys if tp.topic in self._changelogs}  # Faust names standbys of sources too
         for table in self._row_tables():
             active |= {TP(table.changelog, tp.partition) for tp in owned if tp.topic == table.source}
             if table.is_global:
