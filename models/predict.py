@@ -1,6 +1,6 @@
 """The door between models and streams: load a predictor, give it columns, get arrays back."""
 
-from models.behaviour import BehaviourPredictor, load_behaviour
+from models.behaviour import BehaviourPredictor, EventLists, load_behaviour
 from models.columns import BehaviourBatch, EventColumns, ModelInfo, ProductBatch, ProductColumns
 from models.text.predictor import ProductPredictor, load_products
 
@@ -8,6 +8,7 @@ __all__ = [
     "BehaviourBatch",
     "BehaviourPredictor",
     "EventColumns",
+    "EventLists",
     "ModelInfo",
     "ProductBatch",
     "ProductColumns",

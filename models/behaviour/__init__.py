@@ -5,6 +5,7 @@ from models.behaviour.network import BehaviourNetwork, Sizes
 from models.behaviour.predictor import BehaviourPredictor
 from models.behaviour.row import PREFIX, PREFIX_BYTES
 from models.behaviour.shelf import Shelf
+from models.behaviour.walk import EventLists
 
 __all__ = [
     "KIND",
@@ -12,6 +13,7 @@ __all__ = [
     "PREFIX_BYTES",
     "BehaviourNetwork",
     "BehaviourPredictor",
+    "EventLists",
     "Shelf",
     "Sizes",
     "load_behaviour",

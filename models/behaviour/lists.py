@@ -10,18 +10,67 @@ has attributes, so that taste may change.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.behaviour.row import NO_PRODUCT
+from models.behaviour.habits import VALUE
+from models.behaviour.row import LIKED, NO_PRODUCT
 from models.behaviour.schedule import Schedule
 from schemas.events import EVENT_TYPES
 
-KEEP = np.float32(0.98)  # of a liked weight per event with attributes: half is gone after 34 of them
-LIKING = np.array([{"purchase": 1.0, "cart": 0.5, "wishlist": 0.3, "view": 0.1}.get(name, 0.0) for name in EVENT_TYPES],
-                  np.float32)  # fmt: skip
+KEEP = float(np.float32(0.98))  # of a liked weight per event with attributes: half is gone after 34 of them
+LIKING = [{"purchase": 1.0, "cart": 0.5, "wishlist": 0.3, "view": 0.1}.get(name, 0.0) for name in EVENT_TYPES]
+_ID = Struct("<H")
+_LIKED = Struct(f"<{LIKED}I{LIKED}f")  # liked_key and liked_weight of a row
+
+
+def _bits(weights: NDArray[np.float32]) -> NDArray[np.uint16]:
+    return weights.astype(np.float16).view(np.uint16)
+
+
+ONE = int(_bits(np.ones(1, np.float32))[0])
+ONE_MORE = _bits(VALUE + np.float32(1))  # by the bits of a float16
+
+
+@cache
+def fading(keep: float) -> NDArray[np.uint16]:
+    """(65536,) a float16 by its bits -> the bits of `keep` times it. As in rows, weights are rounded at every event."""
+    return _bits(VALUE * np.float32(keep))
+
+
+def buy(raw: bytearray, at: int, weights: NDArray[np.uint16], product: int, faded: NDArray[np.uint16]) -> None:
+    """Count a product in one user's list: ids from byte `at` on, (places,) bits of their weights. `faded`: `fading`."""
+    faded.take(weights, out=weights, mode="clip")
+    wanted, end = _ID.pack(product), at + 2 * len(weights)
+    found = raw.find(wanted, at, end)
+    while found >= 0 and (found - at) & 1:  # halves of two neighbours
+        found = raw.find(wanted, found + 1, end)
+    if found >= 0:
+        place = (found - at) // 2
+        weights[place] = ONE_MORE[weights[place]]
+    else:
+        place = int(weights.argmin())  # bits of floats that are not negative are in their order
+        raw[at + 2 * place : at + 2 * place + 2] = wanted
+        weights[place] = ONE
+
+
+def like(raw: bytearray, at: int, attributes: Sequence[int], liking: float) -> None:
+    """Count an event's attributes (0 = none) in one user's list, which begins at byte `at`."""
+    present = [key for key in attributes if key] if liking > 0 else []
+    if not present:
+        return
+    held = _LIKED.unpack_from(raw, at)
+    keys, weights = list(held[:LIKED]), [weight * KEEP for weight in held[LIKED:]]
+    for key in present:
+        place = keys.index(key) if key in keys else weights.index(min(weights))
+        keys[place] = key
+        weights[place] += liking
+    _LIKED.pack_into(raw, at, *keys, *weights)
 
 
 @dataclass(slots=True)
@@ -34,74 +83,25 @@ class Lists:
     weights: NDArray[np.float32]  # (r, places)
 
 
-def unpack(rows: np.ndarray) -> Lists:
-    """(r,) rows -> their lists."""
-    products = rows["bought_id"].astype(np.int32)
-    products[products == NO_PRODUCT] = -1
-    return Lists(
-        products, rows["bought_weight"].astype(np.float32), rows["liked_key"].copy(), rows["liked_weight"].copy()
-    )
-
-
-def pack(lists: Lists, rows: np.ndarray) -> None:
-    """Write the lists into their (r,) rows."""
-    rows["bought_id"] = np.where(lists.products < 0, NO_PRODUCT, lists.products)
-    rows["bought_weight"] = lists.product_weights
-    rows["liked_key"], rows["liked_weight"] = lists.keys, lists.weights
-
-
 def walk_products(
     lists: Lists, steps: Schedule, bought: NDArray[np.int32], keep: float
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Count the product that each event bought (-1 = none). Returns (n, places) products and weights after each event.
-
-    Weights are rounded to float16, as rows hold them, at every event and not only where a window ends.
+    """Count the product that each event bought (-1 = none). Returns (n, places) products and weights after each event,
+    in the order of the steps.
     """
-    places = lists.products.shape[1]
-    after = np.empty((len(steps.order), places), np.int32)
-    after_weights = np.empty((len(steps.order), places), np.float32)
-    products = bought[steps.order]
-    ranks = np.arange(len(steps.users))
-    for start, width in zip(steps.starts.tolist(), steps.widths.tolist(), strict=True):
-        cut = slice(start, start + width)
-        user = ranks[:width][products[cut] >= 0]
-        if len(user):
-            product = products[cut][user]
-            weight = (lists.product_weights[user] * np.float32(keep)).astype(np.float16).astype(np.float32)
-            found = lists.products[user] == product[:, None]
-            known = found.any(axis=1)
-            place = np.where(known, found.argmax(axis=1), weight.argmin(axis=1))
-            row = ranks[: len(user)]
-            gained = np.where(known, weight[row, place], 0) + np.float32(1)
-            weight[row, place] = gained.astype(np.float16)
-            lists.product_weights[user] = weight
-            lists.products[user, place] = product
-        after[cut], after_weights[cut] = lists.products[:width], lists.product_weights[:width]
-    return after, after_weights
+    ids = bytearray(np.where(lists.products < 0, NO_PRODUCT, lists.products).astype("<u2").tobytes())
+    weights, faded = _bits(lists.product_weights), fading(keep)
+    now = np.frombuffer(ids, "<u2").reshape(weights.shape)
+    after, after_weights = np.empty((2, len(steps.order), weights.shape[1]), np.uint16)
+    for number, (rank, product) in enumerate(zip(steps.rank.tolist(), bought[steps.order].tolist(), strict=True)):
+        if product >= 0:
+            buy(ids, rank * now[0].nbytes, weights[rank], product, faded)
+        after[number], after_weights[number] = now[rank], weights[rank]
+    lists.products, lists.product_weights = _products(now), VALUE[weights]
+    return _products(after), VALUE[after_weights]
 
 
-def walk_attributes(
-    lists: Lists, steps: Schedule, attributes: NDArray[np.uint32], liking: NDArray[np.float32]
-) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-    """Count the (n, A) attributes of each event with its weight. Returns (n, places) keys and weights after each."""
-    places = lists.keys.shape[1]
-    after_keys = np.empty((len(steps.order), places), np.uint32)
-    after_weights = np.empty((len(steps.order), places), np.float32)
-    attributes = np.where(liking[:, None] > 0, attributes, 0)[steps.order]
-    liking = liking[steps.order]
-    ranks = np.arange(len(steps.users))
-    for start, width in zip(steps.starts.tolist(), steps.widths.tolist(), strict=True):
-        cut = slice(start, start + width)
-        keys, weights = lists.keys[:width], lists.weights[:width]
-        present = attributes[cut]
-        if present.any():
-            weights[present.any(axis=1)] *= KEEP
-            for key in present.T:
-                found = (keys == key[:, None]) & (key != 0)[:, None]
-                place = np.where(found.any(axis=1), found.argmax(axis=1), weights.argmin(axis=1))
-                some = key != 0
-                user, place = ranks[:width][some], place[some]
-                keys[user, place] = key[some]
-                weights[user, place] += liking[cut][some]
-        after_keys[cut], after_weights[cut] = keys, weights
-    return after_keys, after_weights
+def _products(ids: NDArray[np.uint16]) -> NDArray[np.int32]:
+    products = ids.astype(np.int32)
+    products[products == NO_PRODUCT] = -1
+    return products

@@ -11,18 +11,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.behaviour import window as windows
-from models.behaviour.network import BehaviourNetwork, Memory
+from models.behaviour.heads import Heads
+from models.behaviour.lstm import Encoded, Lstm
+from models.behaviour.network import BehaviourNetwork
+from models.behaviour.on_device import OnDevice
 from models.behaviour.ranking import heaviest
 from models.behaviour.replay import prefix_of, replay
-from models.behaviour.row import PREFIX, blank, row_dtype
-from models.behaviour.schedule import schedule
-from models.behaviour.shelf import NEAR, Shelf
+from models.behaviour.row import PREFIX, blank, byte_of, row_dtype
+from models.behaviour.shelf import NEAR, Offers, Shelf
+from models.behaviour.walk import EventLists, Window, walk
+from models.behaviour.window import remembered
 from models.columns import BehaviourBatch, EventColumns, ModelInfo
 from models.errors import BatchError
 from schemas.state import ROW_FORMAT, model_key
 
-CHUNK = 256  # events scored at once: their features stay in the processor's cache
+CHUNK = 96  # events scored at once: few calls for each, and their features stay in the processor's cache
 LIKED_SHOWN = 3
 REWARM_CHUNK = 1_024  # users replayed at once, of 32 tokens each: some 70 MB of gates and inputs
 
@@ -48,6 +51,7 @@ class BehaviourPredictor:
         self.categories = categories
         self.products = products
         self.names = np.array([crc32(name.encode()) for name in categories], np.uint32)
+        self._names = self.names.tolist()
         self.table = crc32("\n".join(categories).encode())
         self.key = model_key(info.name, info.version)
         sizes = network.sizes
@@ -55,6 +59,10 @@ class BehaviourPredictor:
         self._device = torch.device(device)
         self._network = network.to(self._device).eval()
         self._shelf = shelf
+        self._offers = Offers(shelf, CHUNK)
+        self._heads = Heads(network, CHUNK)
+        self._on_device = OnDevice(network, self._device)
+        self._encode = Lstm(network) if self._device.type == "cpu" else self._on_device.encode
 
     def blank(self, n: int) -> np.ndarray:
         """(n,) rows of users never seen."""
@@ -77,14 +85,22 @@ class BehaviourPredictor:
         rows. Cutting a stream into other windows, or mixing users otherwise, changes no answer by more than 1e-5.
         Errors: BatchError when lengths or types disagree, or a row was written by another model (see `rewarm`).
         """
-        places = np.asarray(slots, np.int64)
-        self._check(rows, places, events, emit)
-        chosen = np.arange(len(places)) if emit is None else np.nonzero(emit)[0]
-        after = rows.copy()
-        window = windows.apply(after, places, events, self.names, kept=emit, product_keep=self._shelf.keep)
-        with torch.inference_mode():
-            h_at_token = self._encode(window, rows, after)
-            return self._answer(window, rows, after, places, events, chosen, h_at_token, top)
+        lengths = {name: len(getattr(events, name)) for name in EventColumns.__slots__}
+        if emit is not None:
+            lengths["emit"] = len(emit)
+        wrong = [f"{name} {length}" for name, length in lengths.items() if length != len(slots)]
+        if wrong:
+            raise BatchError(f"{len(slots)} slots but {', '.join(wrong)}; every column needs one entry per event")
+        places, columns = np.asarray(slots, np.int64).tolist(), EventLists.of(events)
+        self._check(rows, places, columns)
+        return self.step(rows, places, columns, top=top, emit=None if emit is None else emit.tolist())
+
+    def step(
+        self, rows: np.ndarray, slots: list[int], events: EventLists, *, top: int = 10, emit: list[bool] | None = None
+    ) -> BehaviourBatch:
+        """As `run`, for what the stream has: lists, and rows and numbers of this model, which nobody checks again."""
+        window = walk(rows, slots, events, self._names, kept=emit, product_keep=self._shelf.keep)
+        return self._answer(window, self._states(window, rows), top)
 
     def rewarm(self, stored: np.ndarray) -> np.ndarray:
         """Rows written by another model -> rows of this one.
@@ -114,104 +130,80 @@ class BehaviourPredictor:
         rebuilt["format"], rebuilt["model"], rebuilt["table"] = ROW_FORMAT, self.key, self.table
         return rebuilt
 
-    def _encode(self, window: windows.Window, rows: np.ndarray, after: np.ndarray) -> NDArray[np.float32]:
-        """LSTM over the tokens of a window; new h and c go into `after`. Returns (t, hidden) after each token."""
-        tokens = window.tokens
-        if not len(tokens.event):
-            return np.empty((0, self._network.sizes.hidden), np.float32)
-        steps = schedule(tokens.user)
-        state = tuple(torch.from_numpy(rows[name][steps.users]).to(self._device)[None] for name in ("h", "c"))
-        h, (h_end, c_end) = self._network.encode(
-            torch.from_numpy(tokens.category[steps.order]).to(self._device),
-            torch.from_numpy(tokens.numeric()[steps.order]).to(self._device),
-            torch.from_numpy(steps.widths),
-            (state[0], state[1]),
+    def _states(self, window: Window, rows: np.ndarray) -> NDArray[np.float32]:
+        """LSTM over the tokens of a window; new h and c go into its rows. Returns (m, hidden) h at each kept event."""
+        h, tokens, users = rows["h"], window.tokens, len(rows)
+        if not tokens.users:
+            return h.take(window.states, axis=0)
+        encoded = self._encode(tokens, h, rows["c"])
+        self._store(window.raw, encoded)
+        if window.states and min(window.states) >= users:
+            return encoded.at_token.take([state - users for state in window.states], axis=0)
+        return np.concatenate([h, encoded.at_token]).take(window.states, axis=0)
+
+    def _store(self, raw: bytearray, encoded: Encoded) -> None:
+        """h and c into rows; byte by byte, which for a few rows takes a fifth of what numpy's fields do."""
+        size = self._network.sizes.hidden * 4
+        h, c, at = encoded.h.tobytes(), encoded.c.tobytes(), byte_of(self.row_dtype, "h")
+        for number, user in enumerate(encoded.users):
+            row, mine = at + user * self.row_dtype.itemsize, slice(number * size, (number + 1) * size)
+            raw[row : row + 2 * size] = h[mine] + c[mine]  # c comes right after h
+
+    def _answer(self, window: Window, states: NDArray[np.float32], top: int) -> BehaviourBatch:
+        m = len(window.kept)
+        if m <= CHUNK:
+            return BehaviourBatch(window.rows, *(self._part(window, slice(m), states, top) if m else _nothing(top)))
+        parts = [self._part(window, slice(start, start + CHUNK), states, top) for start in range(0, m, CHUNK)]
+        return BehaviourBatch(window.rows, *[np.concatenate(pieces) for pieces in zip(*parts, strict=True)])
+
+    def _part(self, window: Window, cut: slice, states: NDArray[np.float32], top: int) -> tuple[np.ndarray, ...]:
+        """The answers to some of the events that are kept: all of BehaviourBatch but the rows."""
+        kept = window.kept[cut]
+        h = states[cut]
+        if self._device.type == "cpu":
+            chances, week = self._heads(h, kept, window.known[cut], window.hours[cut], window.pace[cut])
+        else:
+            chances, week = self._on_device.score(h, remembered(window, cut))
+        categories, confidence = heaviest(chances, max(top, NEAR))
+        return (
+            categories[:, :top],
+            confidence[:, :top],
+            *self._offers.rank(chances, categories[:, :NEAR], kept["bought_id"], kept["bought_weight"], top),
+            *_liked(kept["liked_key"], kept["liked_weight"]),
+            week,
         )
-        after["h"][steps.users], after["c"][steps.users] = h_end[0].cpu().numpy(), c_end[0].cpu().numpy()
-        return np.asarray(h.cpu().numpy()[steps.place()])
 
-    def _answer(
-        self,
-        window: windows.Window,
-        rows: np.ndarray,
-        after: np.ndarray,
-        slots: NDArray[np.int64],
-        events: EventColumns,
-        chosen: NDArray[np.int64],
-        h_at_token: NDArray[np.float32],
-        top: int,
-    ) -> BehaviourBatch:
-        m = len(chosen)
-        batch = BehaviourBatch(
-            rows=after,
-            category_ids=np.full((m, top), -1, np.int32),
-            category_confidence=np.zeros((m, top), np.float32),
-            product_ids=np.full((m, top), -1, np.int32),
-            product_confidence=np.zeros((m, top), np.float32),
-            attribute_keys=np.zeros((m, LIKED_SHOWN), np.uint32),
-            attribute_share=np.zeros((m, LIKED_SHOWN), np.float32),
-            purchase_probability=np.zeros(m, np.float32),
-        )
-        for start in range(0, m, CHUNK):
-            cut = slice(start, start + CHUNK)
-            here = chosen[cut]
-            memory = windows.memory(window, rows, slots, events, here)
-            h = torch.from_numpy(windows.pick(h_at_token, window.latest[here], rows["h"][slots[here]]))
-            chances, week = self._score(h, memory)
-            near = max(top, NEAR)
-            ids, confidence = heaviest(chances, near)
-            batch.category_ids[cut], batch.category_confidence[cut] = ids[:, :top], confidence[:, :top]
-            at = window.place[here]
-            batch.product_ids[cut], batch.product_confidence[cut] = self._shelf.rank(
-                chances, ids[:, :NEAR], window.bought[at], window.bought_weights[at], top
-            )
-            batch.attribute_keys[cut], batch.attribute_share[cut] = _liked(
-                window.liked_keys[at], window.liked_weights[at]
-            )
-            batch.purchase_probability[cut] = week
-        return batch
-
-    def _score(self, h: torch.Tensor, memory: Memory) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """-> (m, categories) chances, exactly 0 in the running basket, and (m,) chances of a purchase, on the CPU."""
-        if self._device.type != "cpu":
-            h, memory = h.to(self._device), Memory(*(column.to(self._device) for column in memory))
-        logits = self._network.logits(h, memory) / self._network.get_buffer("temperature")
-        chances = torch.softmax(logits, dim=1)[:, :-1].masked_fill(memory.basket, 0.0)
-        week = self._network.calibrated_week(h, memory)
-        return np.ascontiguousarray(chances.cpu().numpy()), week.cpu().numpy()
-
-    def _check(
-        self, rows: np.ndarray, slots: NDArray[np.int64], events: EventColumns, emit: NDArray[np.bool_] | None
-    ) -> None:
-        n = len(slots)
-        columns = {name: getattr(events, name) for name in EventColumns.__slots__}
-        lengths = {name: len(column) for name, column in columns.items()}
-        if emit is not None:
-            lengths["emit"] = len(emit)
-        wrong = [f"{name} {length}" for name, length in lengths.items() if length != n]
-        if wrong:
-            raise BatchError(f"{n} slots but {', '.join(wrong)}; every column needs one entry per event")
-        if rows.dtype != self.row_dtype:
+    def _check(self, rows: np.ndarray, slots: list[int], events: EventLists) -> None:
+        if rows.dtype is not self.row_dtype and rows.dtype != self.row_dtype:
             raise BatchError(
                 f"rows of {rows.dtype.itemsize} bytes with another layout than this model's {self.row_dtype.itemsize}; "
                 "make them with blank() or rewarm()"
             )
-        if n and (slots.min() < 0 or slots.max() >= len(rows)):
-            raise BatchError(f"slots reach from {slots.min()} to {slots.max()}, there are {len(rows)} rows")
-        if n and events.categories.max() >= len(self.categories):
-            raise BatchError(f"category {events.categories.max()} of {len(self.categories)}; use -1 for an unknown one")
-        if n and events.products.max() >= len(self.products):
-            raise BatchError(f"product {events.products.max()} of {len(self.products)}; use -1 for an unknown one")
-        foreign = np.unique(rows["model"][rows["model"] != self.key])
-        if len(foreign):
+        if slots and not 0 <= min(slots) <= max(slots) < len(rows):
+            raise BatchError(f"slots reach from {min(slots)} to {max(slots)}, there are {len(rows)} rows")
+        for name, ids, known in (
+            ("category", events.categories, self.categories), ("product", events.products, self.products)
+        ):  # fmt: skip
+            if max(ids, default=-1) >= len(known):
+                raise BatchError(f"{name} {max(ids)} of {len(known)}; use -1 for an unknown one")
+        foreign = rows["model"] != self.key
+        if np.count_nonzero(foreign):
             raise BatchError(
-                f"rows of model {foreign[0]:08x} given to {self.info.name} {self.info.version} ({self.key:08x}); "
-                "call rewarm() on them first"
+                f"rows of model {rows['model'][foreign][0]:08x} given to {self.info.name} {self.info.version} "
+                f"({self.key:08x}); call rewarm() on them first"
             )
+
+
+def _nothing(top: int) -> tuple[np.ndarray, ...]:
+    ids, shares = np.empty((0, top), np.int32), np.empty((0, top), np.float32)
+    liked = np.empty((0, LIKED_SHOWN), np.uint32), np.empty((0, LIKED_SHOWN), np.float32)
+    return ids, shares, ids, shares, *liked, np.empty(0, np.float32)
 
 
 def _liked(keys: NDArray[np.uint32], weights: NDArray[np.float32]) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
     """(m, places) liked attributes -> the heaviest three and their share of all."""
+    if not np.count_nonzero(keys):
+        return np.zeros((len(keys), LIKED_SHOWN), np.uint32), np.zeros((len(keys), LIKED_SHOWN), np.float32)
     order = np.argsort(-weights, axis=1, kind="stable")[:, :LIKED_SHOWN]
     total = np.maximum(weights.sum(axis=1, keepdims=True), np.float32(1e-9))
     return np.take_along_axis(keys, order, axis=1), np.take_along_axis(weights, order, axis=1) / total

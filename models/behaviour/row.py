@@ -89,3 +89,10 @@ def blank(dtype: np.dtype[np.void], n: int) -> np.ndarray:
     rows["habit_id"] = NO_HABIT
     rows["bought_id"] = NO_PRODUCT
     return rows
+
+
+def byte_of(dtype: np.dtype[np.void], name: str) -> int:
+    """Where a field begins."""
+    if dtype.fields is None:
+        raise TypeError(f"{dtype} has no fields")
+    return int(dtype.fields[name][1])

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.behaviour.ranking import heaviest
+from models.behaviour.ranking import LAST, heaviest
 
 NEAR = 10  # categories whose best sellers are looked at: those beyond carry too little to reach the first ten products
+IDS = 65_536  # numbers that a row can hold for a product, NO_PRODUCT among them
+CATEGORY, PLACE, CODE, TRUSTED = range(4)  # columns of what is known of a product
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,51 +40,65 @@ class Shelf:
     trust: float
     keep: float  # of a product's own weight with every other product bought
 
+
+class Offers:
+    """A shelf as tables by the numbers that rows hold, for up to `most` events at once.
+
+    One more category stands for what is no product, and one more place in each list of best sellers for what is not
+    among them; neither offers anything.
+    """
+
+    def __init__(self, shelf: Shelf, most: int) -> None:
+        categories, listed = shelf.best.shape
+        self._trust, self._columns, self._listed = shelf.trust, categories + 1, listed + 1
+        # Of each product its category, its place in a table of best sellers, its code, trust times its share.
+        count = len(shelf.category)
+        products = np.zeros((IDS, 4), np.int32)
+        products[:, CATEGORY], products[:, PLACE], products[:, CODE] = categories, listed, LAST - np.arange(IDS)
+        products[:count, CATEGORY] = shelf.category
+        products[:count, PLACE] = shelf.category * self._listed + np.where(shelf.place < 0, listed, shelf.place)
+        products[:count, TRUSTED] = (np.float32(shelf.trust) * shelf.share).view(np.int32)
+        self._products = products
+        codes = np.zeros((self._columns, listed), np.int32)
+        codes[:categories] = LAST - np.where(shelf.best < 0, LAST, shelf.best)
+        shares = np.zeros(codes.shape, np.float32)
+        shares[:categories] = np.float32(shelf.trust) * shelf.best_share
+        self._codes, self._shares = codes, shares
+        self._free = np.ones((most * self._columns, self._listed), bool)  # best sellers that an event's user lacks
+        self._base = np.arange(most)[:, None] * self._columns
+        self._places = self._base * self._listed
+
     def rank(
         self,
         chances: NDArray[np.float32],
         near: NDArray[np.int32],
-        bought: NDArray[np.int32],
-        own: NDArray[np.float32],
+        bought: NDArray[np.uint16],
+        weight: NDArray[np.float16],
         top: int,
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Shapes: (m, categories) chances, (m, NEAR) likeliest categories, (m, places) products bought and own weights
-        -> (m, top) products and confidences; -1 pads everywhere.
+        """Shapes: (m, categories + 1) chances, 0 in the last column, (m, NEAR) likeliest categories, -1 pads, (m,
+        places) products bought and own weights -> (m, top) products and confidences; -1 pads.
 
         A category with chance 0 (one of the running basket) offers nothing.
         """
-        m, categories = chances.shape
-        heavy = np.maximum(near, 0).astype(np.int64)  # (m, NEAR)
-        held = bought >= 0
-        product = np.where(held, bought, 0)
-        owner = self.category[product]  # (m, places)
-        cell = np.arange(m)[:, None] * categories + owner
-        total = np.bincount(cell.reshape(-1), own.reshape(-1), minlength=m * categories).astype(np.float32)
-        unit = chances.reshape(-1) / (total + np.float32(self.trust))  # (m * categories,)
-        own_chance = unit[cell] * (own + np.float32(self.trust) * self.share[product]) * held
+        m = len(chances)
+        base = self._base[:m]
+        products = self._products.take(bought, axis=0)  # (m, places, 4)
+        owner = products[:, :, CATEGORY] + base  # where the category of each product is in a table of all
+        total = np.bincount(owner.reshape(-1), weight.reshape(-1), chances.size)
+        unit = chances.reshape(-1) / np.add(total, self._trust)  # of each category, for a weight of 1
+        trusted = products.view(np.float32)[:, :, TRUSTED]
+        own = trusted + weight
+        own *= unit.take(owner)
 
-        near_unit = unit[np.arange(m)[:, None] * categories + heavy] * np.float32(self.trust) * (near >= 0)
-        popular_chance = near_unit[:, :, None] * self.best_share[heavy]  # (m, near, b)
-        self._drop_held(popular_chance, heavy, owner, self.place[product], held, categories)
-
-        chance = np.concatenate([own_chance, popular_chance.reshape(m, -1)], axis=1)
-        ids = np.concatenate([product, self.best[heavy].reshape(m, -1)], axis=1)
-        place, confidence = heaviest(chance, top)
-        return np.where(place >= 0, np.take_along_axis(ids, place.astype(np.int64), axis=1), -1), confidence
-
-    @staticmethod
-    def _drop_held(
-        popular: NDArray[np.float32],
-        heavy: NDArray[np.int64],
-        owner: NDArray[np.int32],
-        place: NDArray[np.int16],
-        held: NDArray[np.bool_],
-        categories: int,
-    ) -> None:
-        """A best seller that is among the user's own products is counted there already."""
-        m, near = heavy.shape
-        position = np.full((m, categories), -1, np.int8)
-        np.put_along_axis(position, heavy, np.arange(near, dtype=np.int8)[None, :], axis=1)
-        at = np.take_along_axis(position, owner.astype(np.int64), axis=1)  # (m, places)
-        user, k = np.nonzero(held & (at >= 0) & (place >= 0))
-        popular[user, at[user, k], place[user, k]] = 0
+        at = near + base  # -1 is the last of the row before, which offers nothing
+        popular = self._shares.take(near, axis=0)  # (m, NEAR, b)
+        popular *= unit.take(at)[:, :, None]
+        # A best seller that is among the user's own products is counted there already.
+        place, free = products[:, :, PLACE] + self._places[:m], self._free.reshape(-1)
+        free[place] = False
+        popular *= self._free.take(at, axis=0)[:, :, :-1]
+        free[place] = True
+        values = np.concatenate([own, popular.reshape(m, -1)], axis=1)
+        codes = np.concatenate([products[:, :, CODE], self._codes.take(near, axis=0).reshape(m, -1)], axis=1)
+        return heaviest(values, top, codes)

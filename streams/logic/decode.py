@@ -1,7 +1,6 @@
 """Records to events: decode a partition's records at once, check keys, set bad ones aside, keep the order."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from aiokafka import ConsumerRecord
@@ -16,9 +15,11 @@ from streams.logic.answer import Answer
 T = TypeVar("T", bound=Struct)
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded(Generic[T]):
-    """A record that can be answered; `event` is None for a null value, which deletes what the key names."""
+class Decoded(Struct, Generic[T], frozen=True, gc=False):
+    """A record that can be answered; `event` is None for a null value, which deletes what the key names.
+
+    A struct, since there is one for each event: five times faster to make than a frozen dataclass.
+    """
 
     tp: TP
     record: ConsumerRecord
@@ -37,9 +38,13 @@ class WindowDecoder(Generic[T]):
     def decode(self, window: Window, answer: Answer) -> list[Decoded[T]]:
         """The readable records, by partition and in offset order; the others become letters of `answer`."""
         decoded: list[Decoded[T]] = []
+        id_of = self._id_of
         for tp, records in window.records.items():
             values = self._codec.decode_batch([record.value for record in records])
             for record, value in zip(records, values, strict=True):
+                if not isinstance(value, DecodeError) and id_of(value).encode() == record.key:
+                    decoded.append(Decoded(tp, record, record.key, value))
+                    continue
                 try:
                     decoded.append(self._checked(tp, record, value))
                 except DecodeError as error:
@@ -47,13 +52,12 @@ class WindowDecoder(Generic[T]):
         return decoded
 
     def _checked(self, tp: TP, record: ConsumerRecord, value: T | DecodeError) -> Decoded[T]:
+        """What is no readable event under its own key: a null value, or an error."""
         key = record.key
         if record.value is None:
             decode_key(key)
             return Decoded(tp, record, key, None)
         if isinstance(value, DecodeError):
             raise value
-        if key != self._id_of(value).encode():
-            text = decode_key(key)
-            raise DecodeError("bad_key", f"the key is {text[:80]!r}, the value says {self._id_of(value)[:80]!r}")
-        return Decoded(tp, record, key, value)
+        text = decode_key(key)
+        raise DecodeError("bad_key", f"the key is {text[:80]!r}, the value says {self._id_of(value)[:80]!r}")

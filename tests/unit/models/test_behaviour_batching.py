@@ -6,10 +6,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.behaviour import Sizes
+from models.behaviour.predictor import CHUNK
 from models.columns import BehaviourBatch
-from tests.unit.models.behaviour_worlds import drawn, predictor, streamed
+from tests.unit.models.behaviour_worlds import CATEGORIES, drawn, predictor, streamed
 
 MODEL = predictor()
+ODD = predictor(
+    sizes=Sizes(CATEGORIES + 9, hidden=5, embedding=6, basket=4, profile=4, mixer=4, habits=5)
+)  # odd row size
 TOLERANCE = 1e-5
 
 
@@ -57,6 +62,25 @@ def test_any_interleaving_and_any_windows_answer_as_one_event_at_a_time(
     inside = sorted({cut for cut in cuts if cut < n})
     windows, rows = streamed(MODEL, users, slots, events, inside)
     single, single_rows = streamed(MODEL, users, slots, events, list(range(1, n)))
+    assert_same_answers(windows, single)
+    assert_same_rows(rows, single_rows)
+
+
+def test_a_window_of_many_events_answers_as_small_ones() -> None:
+    rng, n = np.random.default_rng(7), 3 * CHUNK + 5
+    events, slots = drawn(rng, n), rng.integers(0, 40, n)
+    whole, rows = streamed(MODEL, 40, slots, events, [])
+    small, small_rows = streamed(MODEL, 40, slots, events, list(range(7, n, 7)))
+    assert_same_answers(whole, small)
+    assert_same_rows(rows, small_rows)
+
+
+def test_a_row_of_an_odd_size_is_read_and_written_as_any_other() -> None:
+    assert ODD.row_dtype.itemsize % 2 == 1
+    rng = np.random.default_rng(8)
+    events, slots = drawn(rng, 60), rng.integers(0, 3, 60)
+    windows, rows = streamed(ODD, 3, slots, events, [11, 30])
+    single, single_rows = streamed(ODD, 3, slots, events, list(range(1, 60)))
     assert_same_answers(windows, single)
     assert_same_rows(rows, single_rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.behaviour.ranking import heaviest
+from models.behaviour.ranking import LAST, heaviest
 from models.behaviour.schedule import schedule
 from models.data.journey import Purchases, events
 from models.data.sequences import DAY_MS, NONE, lanes, targets
@@ -67,3 +67,18 @@ def test_heaviest_ranks_by_value_then_place_and_pads() -> None:
     assert places.tolist() == [[1, 2, 0], [3, -1, -1]]
     np.testing.assert_allclose(best, [[0.4, 0.4, 0.1], [0.5, 0, 0]])
     assert heaviest(values, 6)[0].shape == (2, 6)
+
+
+def test_heaviest_names_what_the_codes_say_and_ranks_equal_values_by_it() -> None:
+    values = np.array([[0.1, 0.4, 0.4, 0.2]], np.float32)
+    codes = LAST - np.array([[70, 900, 30, 65_535]])
+    numbers, best = heaviest(values, 3, codes)
+    assert numbers.tolist() == [[30, 900, 65_535]]
+    np.testing.assert_array_equal(best, np.array([[0.4, 0.4, 0.2]], np.float32))
+
+
+def test_heaviest_gives_values_back_to_the_last_bit() -> None:
+    values = np.random.default_rng(0).random((50, 300), np.float32) ** 20
+    places, best = heaviest(values, 12)
+    np.testing.assert_array_equal(best, -np.sort(-values, axis=1)[:, :12])
+    np.testing.assert_array_equal(np.take_along_axis(values, places.astype(np.int64), axis=1), best)

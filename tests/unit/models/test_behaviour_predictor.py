@@ -78,6 +78,15 @@ def test_no_product_is_listed_twice() -> None:
         assert len(listed) == len(set(listed))
 
 
+def test_a_best_seller_that_the_user_has_bought_is_listed_once_with_both_weights() -> None:
+    other, mine = answers(columns([3, 9], sessions=[1, 2])), answers(columns([3, 9], products=[3, 9], sessions=[1, 2]))
+    ids = mine.product_ids[-1].tolist()
+    assert ids.count(3) == 1
+    assert mine.product_confidence[-1][ids.index(3)] > 1.5 * other.product_confidence[-1][
+        other.product_ids[-1].tolist().index(3)
+    ]  # fmt: skip
+
+
 def test_a_product_bought_again_and_again_leads_its_category() -> None:
     product = CATEGORIES + 7
     batch = answers(columns([7, 7, 9], products=[product, product, 9], sessions=[1, 2, 3], hours=[0, 100, 200]), top=90)

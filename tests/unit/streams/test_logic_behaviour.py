@@ -12,6 +12,7 @@ from schemas.letters import DeadLetter
 from schemas.predictions import UserPrediction
 from schemas.state import ProductFeatures, attribute_key
 from schemas.topics import USER_PREDICTIONS
+from streams.batcher.window import Window
 from streams.logic.answer import Answer
 from streams.logic.behaviour import BehaviourLogic
 from tests.unit.streams.alike import Output, assert_alike
@@ -22,6 +23,14 @@ A, B = TP("user-behaviour", 0), TP("user-behaviour", 1)
 COLOURS = [("baseColour", "Red"), ("baseColour", "Blue")]
 
 
+class Bare:
+    """A record that does not know its topic and partition."""
+
+    def __init__(self, record: Any) -> None:
+        self.key, self.value, self.offset = record.key, record.value, record.offset
+        self.timestamp, self.headers = record.timestamp, record.headers
+
+
 class Shop:
     """A behaviour logic with its kept rows and the features of products."""
 
@@ -30,11 +39,11 @@ class Shop:
         self.rows = Rows()
         self.use(**model)
 
-    def use(self, **model: Any) -> None:
+    def use(self, *, top: int = 5, **model: Any) -> None:
         """Answer with another model from here on; rows stay."""
         self.model = small_behaviour(**model)
         self.logic = BehaviourLogic(
-            self.model, lambda keys: [self.features.get(key) for key in keys], COLOURS, lambda: NOW_MS, top=5
+            self.model, lambda keys: [self.features.get(key) for key in keys], COLOURS, lambda: NOW_MS, top=top
         )
 
     def answer(self, *records: Any) -> Answer:
@@ -86,6 +95,24 @@ def test_every_event_is_answered_with_its_place_and_its_user(shop: Shop) -> None
     assert len(first.next_categories) == 5
     assert [c.confidence for c in first.next_categories] == sorted(c.confidence for c in first.next_categories)[::-1]
     assert 0 <= first.purchase_probability <= 1
+
+
+@pytest.mark.parametrize("top", [5, 40], ids=["fewer than there are", "more than there are"])
+def test_the_bytes_are_those_of_the_message(shop: Shop, top: int) -> None:
+    shop.features[b"p"] = features("TEA", ("baseColour", "Red"))
+    shop.use(top=top)
+    answer = shop.answer(
+        *(behaviour(A, i, "u", category="OIL", product_id="oil-1") for i in range(3)),
+        behaviour(A, 3, "ü", product_id="p"),
+    )
+    for value in answer.partitions[A].outputs[USER_PREDICTIONS.name].values:
+        assert value is not None
+        message = msgspec.msgpack.decode(value, type=UserPrediction)
+        assert encode(message) == value
+        assert [c.confidence for c in message.next_categories] == [
+            round(c.confidence, 6) for c in message.next_categories
+        ]
+        assert 0 < len(message.next_categories) <= min(top, 12)
 
 
 def test_the_row_holds_the_offset_of_the_users_last_event(shop: Shop) -> None:
@@ -258,6 +285,15 @@ def test_rows_of_another_model_go_on_with_their_offset_and_basket(shop: Shop, hi
 def test_a_row_that_is_cut_off_is_a_new_user_and_not_an_error(shop: Shop) -> None:
     shop.rows.kept[0, b"u"] = b"\x01\x00\x00"
     assert_alike(outputs(shop.answer(behaviour(A, 3, "u"))), outputs(Shop().answer(behaviour(A, 3, "u"))))
+
+
+def test_the_place_of_a_record_is_that_of_its_window(shop: Shop) -> None:
+    bare = Bare(behaviour(A, 4, "u", category="TEA"))
+    window = Window()
+    window.records[A] = [bare]  # type: ignore[list-item]
+    prediction = outputs(shop.logic.answer(window, shop.rows.read))[0][1]
+    assert prediction is not None
+    assert (prediction.source.topic, prediction.source.partition, prediction.source.offset) == ("user-behaviour", 0, 4)
 
 
 def test_an_empty_window_of_letters_only_needs_no_model(shop: Shop) -> None:
