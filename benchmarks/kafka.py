@@ -32,8 +32,8 @@ def preload(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]]) 
             "linger.ms": 20,
             "batch.size": 262_144,
             "queue.buffering.max.messages": 200_000,
-            # Or a batch that is sent again, as to a partition without a leader yet, comes after the ones behind it, and
-            # a worker that answers each user's events in the topic's order is told that its answers are wrong.
+            # Without it a batch that is sent again, as to a partition without a leader yet, comes after those behind
+            # it, and a worker that answers each user's events in the topic's order is told that it answers wrong.
             "enable.idempotence": True,
         }
     )

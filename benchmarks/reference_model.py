@@ -4,39 +4,38 @@ The weights are random with a fixed seed and larger than torch's defaults, so th
 moves the confidences far beyond the tolerance of the check (`Checked.blind` measures that on every run).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.reference_events import (
+    CLASSES,
+    EMBEDDING,
+    HALVES,
+    HIDDEN,
+    PARTITIONS,
+    TOKENS,
+    TOP,
+    Answer,
+    Event,
+    changelog,
+    records,
+    users_and_tokens,
+)
 from schemas.state import ROW_HEADER
 
-TOKENS, EMBEDDING, HIDDEN, CLASSES, TOP = 5_000, 32, 64, 64, 5
-USERS = 20_000
-PARTITIONS = 4
+__all__ = [  # with what is of reference_events: our workers take everything from here
+    "HALVES", "HIDDEN", "PARTITIONS", "ROW", "TOLERANCE", "TOP", "Answer", "Checked", "Event", "ReferenceModel",
+    "changelog", "check", "records", "save_weights", "users_and_tokens",
+]  # fmt: skip
+
 TOLERANCE = (
     5e-3  # state is stored in float16 by everyone: half of its steps between 0.5 and 1 is 2.4e-4, times the weights
 )
 ROW = np.dtype([*ROW_HEADER, ("h", "<f2", (HIDDEN,)), ("c", "<f2", (HIDDEN,))])
-HALVES = np.dtype([("h", "<f2", (HIDDEN,)), ("c", "<f2", (HIDDEN,))])  # what a worker without our row header stores
-
-
-class Event(msgspec.Struct):
-    """One event of the job. Key: the user id as UTF-8."""
-
-    user_id: str
-    product_id: int
-
-
-class Answer(msgspec.Struct):
-    """One output: the five likeliest classes after the event at `offset` of the source partition. Key: the user id."""
-
-    offset: int
-    classes: list[int]
-    confidences: list[float]
 
 
 class ReferenceModel(nn.Module):
@@ -62,23 +61,9 @@ class ReferenceModel(nn.Module):
         return torch.softmax(self.head(out[:, 0]), -1), h[0], c[0]
 
 
-def users_and_tokens(events: int, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Shapes: (n,) int64 user numbers below 20,000 and (n,) int64 tokens; a shorter run begins a longer one."""
-    drawn = np.random.default_rng(seed).integers(0, (USERS, TOKENS), (events, 2))
-    return drawn[:, 0], drawn[:, 1]
-
-
-def records(users: np.ndarray, tokens: np.ndarray) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value of each event, in order."""
-    encode = msgspec.msgpack.Encoder().encode
-    for user, token in zip(users.tolist(), tokens.tolist(), strict=True):
-        name = f"user-{user}"
-        yield name.encode(), encode(Event(name, token))
-
-
-def changelog(source: str) -> str:
-    """Name of the compacted topic that keeps our worker's state; the stock workers make one by Faust's own naming."""
-    return f"{source}-state"
+def save_weights(path: Path) -> None:
+    """Write the weights as a numpy archive, for the peers, which have no torch."""
+    np.savez(path, **{name: tensor.numpy() for name, tensor in ReferenceModel().state_dict().items()})
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import engine_table
+
 MIB = 1024 * 1024
 
 
@@ -45,6 +47,8 @@ LINES = (
     Line("reference_job", ("stock_faust_event", "events_per_second"), "Reference job, stock Faust, event", "events/s"),
     Line("reference_job", ("times_stock_faust_batched",), "Faster than stock Faust, take", "×", digits=1, at_least=20),
     Line("reference_job", ("times_stock_faust_event",), "Faster than stock Faust, event", "×", digits=1),
+    Line("peers", ("times_fastest_peer",), "Faster than the fastest peer", "×", digits=2),
+    Line("peers", ("share_of_ceiling",), "Share of a client without model and state", "%", scale=100),
     Line("behaviour", ("events_per_second",), "Shipped behaviour model, real purchases", "events/s", at_least=8_000),
     Line("products", ("titles_per_second",), "Shipped products model, real titles", "titles/s", at_least=3_000),
     Line("million_users", ("recovered_rows_per_second",), "Recovery from the changelog", "rows/s", at_least=100_000),
@@ -56,11 +60,6 @@ LINES = (
     Line("latency", ("p90_ms",), "Produce to readable prediction at 500 events/s, p90", "ms", digits=1, at_most=25),
     Line("latency", ("p99_ms",), "Produce to readable prediction at 500 events/s, p99", "ms", digits=1),
 )  # fmt: skip
-WORKERS = {
-    "stock_faust_event": "stock Faust,\nby event",
-    "stock_faust_batched": "stock Faust,\ntake()",
-    "shelfstream": "shelfstream",
-}
 
 
 def table(results: dict[str, Any]) -> str:
@@ -83,6 +82,9 @@ def table(results: dict[str, Any]) -> str:
             missed = "" if line.met(value) else " (missed)"
             rows.append(f"| {line.meaning} | {value:,.{line.digits}f} {line.unit}{missed} | {line.target()} |")
     rows += [f"| {name} | failed: {why.splitlines()[0]} | |" for name, why in results["failed"].items()]
+    engines = engine_table.table(results)
+    if engines:
+        rows += ["", *engines]
     return "\n".join(rows) + "\n"
 
 
@@ -103,19 +105,20 @@ def _plot(results: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2), width_ratios=(1, 1.3))
-    job = results["figures"].get("reference_job", {})
-    rates = [job[name]["events_per_second"] for name in WORKERS if name in job]
-    bars = left.bar(
-        [label for name, label in WORKERS.items() if name in job],
-        rates,
-        color=["#9aa5b1", "#9aa5b1", "#2b6cb0"][: len(rates)],
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(13, 4.6), width_ratios=(1.1, 1))
+    engines = [row for row in engine_table.rows(results) if row.rate]
+    engines.sort(key=lambda row: row.rate or 0)
+    bars = left.barh(
+        [row.title.replace("`", "") for row in engines],
+        [row.rate or 0 for row in engines],
+        color=[{"shelfstream": "#2b6cb0", "ceiling": "#d9dee4"}.get(row.name, "#9aa5b1") for row in engines],
     )
-    left.bar_label(bars, [f"{rate:,.0f}" for rate in rates], padding=2)
+    left.bar_label(bars, [f"{row.rate:,.0f}" for row in engines], padding=2, fontsize=7)
     left.set_title("Reference job, events/s, one worker")
-    if rates:  # a logarithmic axis without a value cannot be drawn
-        left.set_yscale("log")
-        left.margins(y=0.15)
+    left.tick_params(axis="y", labelsize=7)
+    if engines:  # a logarithmic axis without a value cannot be drawn
+        left.set_xscale("log")
+        left.margins(x=0.15)
     targets = [(line, line.value(results)) for line in LINES if line.at_least is not None or line.at_most is not None]
     shown = [(line, value) for line, value in targets if value is not None]
     shares = [

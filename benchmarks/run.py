@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import behaviour, latency, machine, million_users, products, reference_job, report
+from benchmarks import behaviour, latency, machine, million_users, other_engines, products, reference_job, report
 from benchmarks.setting import BenchmarkFailed, Setting
 from streams import broker
 
@@ -25,10 +25,12 @@ RESULTS = Path(__file__).parent / "results"
 BENCHMARKS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "latency": latency.run,  # first: after the others the broker is still writing gigabytes to disk
     "reference_job": reference_job.run,
+    "peers": other_engines.run,
     "behaviour": behaviour.run,
     "products": products.run,
     "million_users": million_users.run,
 }
+NEEDS = {"peers": "reference_job"}  # what it is compared with: measured before it, in the same run
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,11 +43,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING)
-    results = measure(options.only or list(BENCHMARKS), quick=options.quick)
+    results = measure(chosen(options.only), quick=options.quick)
     paths = report.write(results, options.output)
     print(report.table(results))
     print("written:", ", ".join(map(str, paths)))
     return 1 if results["failed"] else 0
+
+
+def chosen(only: list[str] | None) -> list[str]:
+    """The benchmarks to run, in the order of the table above, with those that they need."""
+    wanted = set(only or BENCHMARKS)
+    return [name for name in BENCHMARKS if name in wanted | {NEEDS[one] for one in wanted if one in NEEDS}]
 
 
 def measure(names: list[str], *, quick: bool) -> dict[str, Any]:
@@ -57,14 +65,14 @@ def measure(names: list[str], *, quick: bool) -> dict[str, Any]:
         "figures": {},
         "failed": {},
     }
-    with tempfile.TemporaryDirectory(prefix="shelfstream-bench-") as folder, _bootstrap(Path(folder)) as bootstrap:
+    with tempfile.TemporaryDirectory(prefix="shelfstream-bench-") as folder, bootstrap(Path(folder)) as servers:
         for name in names:
             place = Path(folder) / name
             place.mkdir()
             began = time.monotonic()
             print(f"{name} …", file=sys.stderr, flush=True)
             try:
-                results["figures"][name] = BENCHMARKS[name](Setting(bootstrap, place, quick))
+                results["figures"][name] = BENCHMARKS[name](Setting(servers, place, quick, results["figures"]))
             except (BenchmarkFailed, TimeoutError, RuntimeError) as error:
                 results["failed"][name] = str(error)
                 print(f"{name} FAILED: {error}", file=sys.stderr)
@@ -73,7 +81,8 @@ def measure(names: list[str], *, quick: bool) -> dict[str, Any]:
 
 
 @contextmanager
-def _bootstrap(folder: Path) -> Iterator[str]:
+def bootstrap(folder: Path) -> Iterator[str]:
+    """Where the Kafka is: KAFKA_BOOTSTRAP_SERVERS, or one that is started here and stopped when the block is left."""
     given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     if given:
         yield given

@@ -1,17 +1,23 @@
 """What every benchmark is given: the broker, a folder of its own, and how long it may take."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Setting:
-    """`quick` asks for a run that proves the harness; its figures are no figures."""
+    """`quick` asks for a run that proves the harness; its figures are no figures.
+
+    `found` holds the figures of the benchmarks before this one in the same run, by name.
+    """
 
     bootstrap: str
     folder: Path
     quick: bool
+    found: Mapping[str, Any] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex[:6])
 
     def pick(self, full: int, quick: int) -> int:
