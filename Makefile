@@ -9,7 +9,7 @@ INSTALL := $(UV) install --quiet --python $(BIN)/python
 LOCKED := $(INSTALL) --require-hashes --requirement
 COMPILE := $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test test-unit test-contract test-integration lint format bench lock setup clean
+.PHONY: help demo test test-unit test-contract test-integration lint format bench bench-quick lock setup clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -40,6 +40,9 @@ format: $(VENV)/dev.stamp ## Lay the code out as `make lint` wants it
 
 bench: $(VENV)/dev.stamp ## Measure the published figures on this machine: table and JSON
 	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/dev.stamp ## Small sizes in under three minutes; fails when a ratio is out of bounds
+	$(BIN)/python -m benchmarks.quick
 
 setup: $(VENV)/dev.stamp ## Only set up: virtual environment with locked dependencies
 

@@ -14,11 +14,10 @@ import msgspec
 import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from benchmarks import shop
+from benchmarks import kafka, shop
 from benchmarks.purchases import purchase_events
 from benchmarks.setting import BenchmarkFailed, Setting
 from schemas.codec import encode
-from schemas.predictions import UserPrediction
 from schemas.topics import DEFAULT_PARTITIONS, USER_BEHAVIOUR, USER_PREDICTIONS
 
 OFFERED = 500
@@ -52,6 +51,25 @@ def run(setting: Setting) -> dict[str, Any]:
         "events": len(latency),
         "sender_late_p99_ms": float(np.percentile(late, 99)),
     }
+
+
+def broker_alone(setting: Setting, seconds: int) -> float:
+    """What the machine and the broker take of p50: milliseconds from the scheduled sending of an event to itself.
+
+    No worker is between; the first half is left out.
+    """
+    topic = setting.topic("latency-broker")
+    kafka.create_topics(setting.bootstrap, {topic: {}}, DEFAULT_PARTITIONS)
+    due, _, seen = _OpenLoop(setting.bootstrap, topic, topic).measure(OFFERED * seconds)
+    if np.isnan(seen).any():
+        raise BenchmarkFailed(f"{int(np.isnan(seen).sum()):,} events did not come back from the broker")
+    return float(np.median(1e3 * (seen - due)[len(due) // 2 :]))
+
+
+class _Numbered(msgspec.Struct):
+    """What an event and its prediction have in common."""
+
+    event_id: str
 
 
 class _OpenLoop:
@@ -105,7 +123,7 @@ class _OpenLoop:
             if message is not None and not message.error():
                 came.append((time.monotonic(), message.value() or b""))
         seen = np.full(events, np.nan)
-        decode = msgspec.msgpack.Decoder(UserPrediction).decode
+        decode = msgspec.msgpack.Decoder(_Numbered).decode
         for when, value in reversed(came):  # the first of repeated ones counts
             seen[int(decode(value).event_id)] = when
         return seen
