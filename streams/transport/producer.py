@@ -181,7 +181,7 @@ class BatchProducer:
             for part in response.partitions():
                 known = part.error_code in (0, DUPLICATE)
                 answered[part.tp] = (None if known else for_code(part.error_code), part.offset)
-        except (KafkaError, TimeoutError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, what became of the batches is not known
             log.warning("broker %d did not answer a produce request (%r); trying again", node, error)
             self._hang_up(node)
         finally:
@@ -213,10 +213,9 @@ class BatchProducer:
             lane.not_before = asyncio.get_running_loop().time() + BACKOFF_S
 
     def _learn(self, tp: TP) -> None:
-        if self._client.cluster.partitions_for_topic(tp.topic) is None:
-            self._client.add_topic(tp.topic)
-        else:
-            self._client.force_metadata_update()
+        # Both, each time: a topic that is added while an update is under way is not in it, and no other would follow.
+        self._client.add_topic(tp.topic)
+        self._client.force_metadata_update()
 
     def _hang_up(self, node: int) -> None:
         """Close the connection, which may be half open: the next request makes a new one."""

@@ -39,11 +39,28 @@ class Cluster:
         self.at_once = 0
         self.most_at_once = 0
         self.requests = 0
-        self.cluster = SimpleNamespace(leader_for_partition=self.leaders.get, partitions_for_topic=lambda topic: {0, 1})
+        self.topics: set[str] = set()
+        self.known: set[str] = {"outputs"}
+        self.updating = False
+        self.cluster = SimpleNamespace(leader_for_partition=self._leader)
         self._conns: dict[Any, Any] = {}
 
+    def add_topic(self, topic: str) -> None:
+        """Asked for with the next update that begins, as in aiokafka's client."""
+        self.topics.add(topic)
+
     def force_metadata_update(self) -> None:
-        """Known already."""
+        """Begin an update unless one is under way."""
+        if not self.updating:
+            self.updating = True
+            asyncio.get_running_loop().call_later(0.005, self._update, set(self.topics))
+
+    def _update(self, topics: set[str]) -> None:
+        self.updating = False
+        self.known |= topics
+
+    def _leader(self, tp: TP) -> int | None:
+        return self.leaders.get(tp) if tp.topic in self.known else None
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -211,5 +228,16 @@ def test_a_partition_without_a_leader_waits_for_one_and_does_not_hold_up_the_oth
         assert not waiting.done()
         cluster.leaders[A] = 2
         assert await waiting == 0
+
+    run(cluster, scene)
+
+
+def test_a_topic_that_is_first_named_while_the_cluster_is_being_asked_is_learnt_all_the_same() -> None:
+    cluster = Cluster()
+    cluster.known.clear()
+
+    async def scene(producer: BatchProducer) -> None:
+        cluster.force_metadata_update()  # under way, without the topic
+        assert await produce(producer, A, b"1") == 0
 
     run(cluster, scene)
