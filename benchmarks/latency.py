@@ -41,8 +41,9 @@ def run(setting: Setting) -> dict[str, Any]:
         )
     counted = slice(WARM_SECONDS * OFFERED, None)
     latency, late = 1e3 * (seen - due)[counted], 1e3 * (sent - due)[counted]
-    p50, p90, p99 = np.percentile(latency, (50, 90, 99))
+    p10, p50, p90, p99 = np.percentile(latency, (10, 50, 90, 99))
     return {
+        "p10_ms": float(p10),
         "p50_ms": float(p50),
         "p90_ms": float(p90),
         "p99_ms": float(p99),

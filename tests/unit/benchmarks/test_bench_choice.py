@@ -9,7 +9,7 @@ FIGURES = {
     "shelfstream": 60_000.0,
     "stock_faust_batched": 2_500.0,
     "ceiling": 400_000.0,
-    "latency_p50_ms": 20.0,
+    "latency_p10_ms": 20.0,
     "broker_p50_ms": 5.0,
 }
 
@@ -26,7 +26,7 @@ def test_the_ratios_hold_on_a_machine_ten_times_as_slow() -> None:
 
 
 @pytest.mark.parametrize(
-    "worse", [{"shelfstream": 15_000.0}, {"shelfstream": 19_000.0, "ceiling": 500_000.0}, {"latency_p50_ms": 120.0}]
+    "worse", [{"shelfstream": 15_000.0}, {"shelfstream": 19_000.0, "ceiling": 500_000.0}, {"latency_p10_ms": 300.0}]
 )
 def test_a_figure_of_ours_that_falls_alone_breaks_a_ratio(worse: dict[str, float]) -> None:
     assert not all(ratio.kept({**FIGURES, **worse}) for ratio in RATIOS)
