@@ -72,8 +72,8 @@ def _make_room(cells: memoryview, places: int, at: int, hour: int) -> int:
     """Free the place before `at`'s habit; where all are taken, what has faded most is forgotten. Returns the place."""
     free = bisect_left(cells, NO_HABIT, at, places)
     if free == places:
-        hours, weights = np.asarray(cells[places : 2 * places]), np.asarray(cells[2 * places :])
-        free = int((VALUE[weights] * FADE[np.uint16(hour) - hours]).argmin())
+        _, hours, weights = np.frombuffer(cells, np.uint16).reshape(3, places)
+        free = int((VALUE.take(weights) * FADE.take(np.uint16(hour) - hours)).argmin())
     if free < at:
         _shift(cells, places, free + 1, at, -1)
         return at - 1

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.behaviour.habits import AGE, FADE
-from models.behaviour.matrix import Matrix, relu
+from models.behaviour.matrix import Matrix
 from models.behaviour.network import MASKED, MEMORY_DAYS, BehaviourNetwork
 from models.behaviour.walk import Pace
 
@@ -44,7 +44,7 @@ class Heads:
         joint = sizes.hidden + sizes.basket + sizes.profile
         self._unused = sizes.categories + 1  # column of what is no category: those, "again", and that
         self._width = sizes.categories + 2
-        self._week, self._mixer = joint + WEEK, sizes.mixer
+        self._week = joint + WEEK
         self._base = np.arange(most)[:, None] * self._width
         self._ones = np.ones((self._width - 1, 1), np.float32)
 
@@ -53,6 +53,7 @@ class Heads:
         self._basket = Matrix(_rows(w["basket"], (sizes.categories + 7) // 8 * 8) / MASKED)
         self._profile = Matrix(_rows(w["profile"], self._width))
         self._first, self._second, self._third = _layers(w, sizes.hidden, joint)
+        self._zeros = np.zeros(most * max(sizes.habits * sizes.mixer, len(self._second.weights)), np.float32)
         self._left = np.stack([FADE, FADE * (AGE / 24)])  # (2, 65536) of a weight, and that times the days
         self._by_age = _by_age()
         self._mix = Matrix(_mix(w["mix.weight"].T))
@@ -86,21 +87,25 @@ class Heads:
         profile *= facts[:, SCALE, None]
         joint = np.concatenate([h, self._basket.of(mask), profile, facts], axis=1)
         hidden = self._first.of(joint)
-        relu(hidden)
+        self._relu(hidden)
         joint += self._second.of(hidden)
         logits = self._third.of(joint)  # (m, C + 1 + G)
         features = self._by_age.take(age, axis=0)  # (m, k, 8)
         features[:, :, AMOUNT], features[:, :, DUE], features[:, :, VISITS] = amount, due, facts[:, :1]
         np.multiply(due, due, out=features[:, :, DUE_SQUARED])
         mixed = self._mix_category.take(category, axis=0)  # (m, k, G)
-        self._mix.add(mixed.reshape(m * k, self._mixer), features.reshape(m * k, FEATURES))
-        relu(mixed)
+        mixed += self._mix.of(features.reshape(m * k, FEATURES)).reshape(mixed.shape)
+        self._relu(mixed)
         by_category.reshape(-1)[cell] = (mixed @ logits[:, self._width - 1 :, None])[:, :, 0]
         logits = logits[:, : self._width - 1]
         logits += by_category[:, :-1]
         logits[:, :-1] += mask[:, : self._width - 2]
         week = np.array([0.5 + 0.5 * tanh(half) for half in joint[:, self._week].tolist()], np.float32)
         return self._softmax(logits), week
+
+    def _relu(self, x: Floats) -> None:
+        # With a zero for each number numpy uses vector instructions, with one zero for all it does not.
+        np.maximum(x, self._zeros[: x.size].reshape(x.shape), out=x)
 
     def _softmax(self, logits: Floats) -> Floats:
         """(m, C + 1) logits, which are changed -> chances, 0 for the last."""

@@ -1,18 +1,13 @@
-"""Steps on arrays that either numpy or torch does, whichever is faster at that size."""
+"""Products of arrays with fixed weights, kept to one core."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-
-# Multiplications. Below, calling torch costs up to four times the work. Above, numpy's library would take all cores,
-# which takes milliseconds when others work on them; torch takes as many as the settings say.
-SMALL = 1_000_000
-FEW = 50_000  # numbers: below, calling torch costs more than numpy's second pass
-ZERO = np.zeros(1, np.float32)
+# Multiplications at once. From a little more on numpy's library uses all cores and waits for them: milliseconds, where
+# others are at work on them. torch takes as many cores as it is told, but several times as long to begin.
+AT_ONCE = 1_000_000
 
 
 class Matrix:
@@ -20,26 +15,14 @@ class Matrix:
 
     def __init__(self, weights: NDArray[np.floating]) -> None:
         self.weights = np.ascontiguousarray(weights, np.float32)
-        self._rows = SMALL // weights.size
-        self._tensor = torch.from_numpy(self.weights)
+        self._rows = max(1, AT_ONCE // weights.size)
 
-    def of(self, x: Floats) -> Floats:
+    def of(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """(m, inputs) -> (m, outputs), a new array: x @ weights."""
         if len(x) <= self._rows:
             return np.asarray(np.dot(x, self.weights))
-        return np.asarray(torch.mm(torch.from_numpy(x), self._tensor).numpy())
-
-    def add(self, out: Floats, x: Floats) -> None:
-        """(m, outputs) += (m, inputs) @ weights; both contiguous."""
-        if out.size <= FEW:
-            out += np.dot(x, self.weights)
-        else:
-            torch.from_numpy(out).addmm_(torch.from_numpy(x), self._tensor)
-
-
-def relu(x: Floats) -> None:
-    """In place: nothing below 0; contiguous."""
-    if x.size <= FEW:
-        np.maximum(x, ZERO, out=x)
-    else:
-        torch.from_numpy(x).relu_()
+        out = np.empty((len(x), self.weights.shape[1]), np.float32)
+        for start in range(0, len(x), self._rows):
+            cut = slice(start, start + self._rows)
+            np.dot(x[cut], self.weights, out=out[cut])
+        return out

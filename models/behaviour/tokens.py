@@ -29,7 +29,7 @@ CLOCK = [tuple(f(2 * pi * hour / turn) for turn in (24, 168) for f in (sin, cos)
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The t tokens of a window in event order. Lists, since most windows have a few."""
+    """The t tokens of a window, those of one user after the other, in order. Lists, since most windows have a few."""
 
     events: list[int] = field(default_factory=list)  # (t,) which event of the window
     users: list[int] = field(default_factory=list)  # (t,) row of the user

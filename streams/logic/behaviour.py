@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from hashlib import blake2b
-from itertools import chain, groupby
+from itertools import groupby
 from operator import attrgetter
 from struct import Struct
 from typing import Any
@@ -266,8 +266,10 @@ def _joined(beginnings: Sequence[bytes], ids: list[int], shares: list[bytes]) ->
     """
     if ids and ids[-1] < 0:
         ids = ids[: ids.index(-1)]
-    parts = zip(map(beginnings.__getitem__, ids), shares, strict=False)
-    return Raw(_array(len(ids)) + b"".join(chain.from_iterable(parts)))
+    parts = [_array(len(ids))] * (2 * len(ids) + 1)
+    parts[1::2] = [beginnings[i] for i in ids]
+    parts[2::2] = shares[: len(ids)]
+    return Raw(b"".join(parts))
 
 
 @cache
