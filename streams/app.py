@@ -148,5 +148,5 @@ def _kafka_silent_s(app: WorkerApp) -> float:
 def _has_partitions(app: WorkerApp) -> bool:
     try:
         return bool(app.started and app._consumer is not None and app.consumer.assignment())
-    except ConsumerNotStarted:  # for the moment between making the consumer and its thread running
+    except ConsumerNotStarted:  # it is made, and not connected yet
         return False

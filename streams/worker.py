@@ -15,6 +15,7 @@ from streams.config import Settings
 from streams.errors import Stop
 from streams.state.tables import RowTables
 from streams.transport.assignor import SourceAssignor
+from streams.transport.client import servers_of
 from streams.transport.consumer import RunConsumer
 from streams.transport.fetcher import FetchOptions
 from streams.transport.kafka import RunTransport
@@ -175,7 +176,7 @@ def make_app(settings: Settings) -> WorkerApp:
     )
     app.pipelines = {}
     app.beat = lambda: None
-    app.batches = BatchProducer([server.strip() for server in kafka.bootstrap_servers.split(",")])
+    app.batches = BatchProducer(servers_of(app.conf.broker))
     app.fetch_options = FetchOptions(wait_ms=kafka.fetch_wait_ms, min_bytes=kafka.fetch_min_bytes)
     app.transport = RunTransport(app.conf.broker, app)
     return app

@@ -22,7 +22,7 @@ from mode import Service
 
 from streams.errors import ClusterError
 from streams.record import Record
-from streams.transport.client import KafkaClient, connect
+from streams.transport.client import KafkaClient, connect, servers_of
 from streams.transport.fetcher import FetchOptions, RunFetcher
 from streams.transport.offsets import EARLIEST, list_offsets
 from streams.transport.runs import RecordRun
@@ -43,7 +43,7 @@ class RunConsumer(Consumer):
         await super().on_start()
         conf, app = self.app.conf, self.app
         client = await connect(
-            [f"{url.host}:{url.port}" for url in conf.broker],
+            servers_of(conf.broker),
             conf.broker_client_id,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             metadata_max_age_ms=conf.consumer_metadata_max_age_ms,

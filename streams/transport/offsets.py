@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Iterable
 
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import for_code
 from aiokafka.protocol.offset import OffsetRequest
 from faust.types import TP
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from streams.transport.client import KafkaClient
+from streams.transport.client import KafkaClient, retrying
 
 EARLIEST, LATEST = -2, -1  # Kafka's own codes
 RETRY_S = 0.1
@@ -23,13 +22,8 @@ async def list_offsets(
     With `committed_only`, the end is the last stable offset. Errors: KafkaError that trying again does not mend.
     """
     wanted = list(tps)
-    retrying = AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, KafkaError) and bool(error.retriable)),
-        stop=stop_after_delay(PATIENCE_S),
-        wait=wait_fixed(RETRY_S),
-        reraise=True,
-    )
-    found: dict[TP, int] = await retrying(_ask_leaders, client, wanted, when, committed_only)
+    ask = retrying(PATIENCE_S, RETRY_S)
+    found: dict[TP, int] = await ask(_ask_leaders, client, wanted, when, committed_only)
     return found
 
 

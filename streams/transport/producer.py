@@ -13,16 +13,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from aiokafka.client import ConnectionGroup
-from aiokafka.conn import CloseReason
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, OutOfOrderSequenceNumber, for_code
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from faust.types import TP
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from streams.errors import ProduceFailed
 from streams.transport.batch import Batch
-from streams.transport.client import KafkaClient, connect
+from streams.transport.client import KafkaClient, connect, hang_up, retrying
 from streams.transport.wire import ProduceRequest, ProduceResponse
 
 log = logging.getLogger(__name__)
@@ -82,13 +79,7 @@ class BatchProducer:
     async def start(self) -> None:
         """Connect and get a producer id. Errors: KafkaError."""
         self._client = await connect(self._servers, self._client_id)
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, KafkaError) and bool(error.retriable)),
-            stop=stop_after_delay(DELIVERY_S),
-            wait=wait_fixed(BACKOFF_S),
-            reraise=True,
-        )
-        await retrying(self._init)
+        await retrying(DELIVERY_S, BACKOFF_S)(self._init)
         self._sender = asyncio.ensure_future(self._send())
 
     def produce(self, tp: TP, batch: Batch) -> "asyncio.Future[int]":
@@ -183,7 +174,7 @@ class BatchProducer:
                 answered[part.tp] = (None if known else for_code(part.error_code), part.offset)
         except Exception as error:  # noqa: BLE001  # whatever it is, what became of the batches is not known
             log.warning("broker %d did not answer a produce request (%r); trying again", node, error)
-            self._hang_up(node)
+            hang_up(self._client, node)
         finally:
             self._requests[node] -= 1
         for tp, one in batches.items():
@@ -216,12 +207,6 @@ class BatchProducer:
         # Both, each time: a topic that is added while an update is under way is not in it, and no other would follow.
         self._client.add_topic(tp.topic)
         self._client.force_metadata_update()
-
-    def _hang_up(self, node: int) -> None:
-        """Close the connection, which may be half open: the next request makes a new one."""
-        connection = self._client._conns.get((node, ConnectionGroup.DEFAULT))
-        if connection is not None:
-            connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
 
     def _fail(self, error: ProduceFailed) -> None:
         """Everything that is not acknowledged fails: what is behind a lost batch must not overtake it."""
