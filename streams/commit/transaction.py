@@ -25,6 +25,7 @@ from faust.types import TP
 
 from streams.commit.effects import Effects
 from streams.errors import ProduceFailed
+from streams.metrics import declared as metrics
 from streams.transport.outbox import Outbox, Outgoing, Sent
 from streams.transport.requests import Member
 from streams.transport.transactions import TransactionalProducer
@@ -87,6 +88,7 @@ class Transactions:
             self._news.clear()
             try:
                 await self._carry_out(parts)
+                metrics.TRANSACTION_SECONDS.observe(loop.time() - began)
             except Exception as error:  # noqa: BLE001  # whatever it is, nothing may follow
                 self._fail(error, parts)
             except asyncio.CancelledError:
