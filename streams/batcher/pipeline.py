@@ -27,8 +27,8 @@ from streams.transport.outbox import Outgoing
 from streams.transport.runs import RecordRun
 
 WINDOWS_AHEAD = 1  # of the model, besides the one at work
-FLUSH_S = 1.0  # RocksDB is written this often, or when so many rows wait
-FLUSH_ROWS = 16_384
+FLUSH_S = 1.0  # RocksDB is written this often, or when so much waits: a row that changes in between is written once
+FLUSH_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Pipeline(Service):
         self._wiring = wiring
         self._rows = wiring.rows
         self._committer = wiring.committer
-        self._many_rows = asyncio.Event()
+        self._much_waits = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(batch.in_flight)
         self._inbox = Inbox(batch.max_events, batch.max_wait_ms)
@@ -137,8 +137,8 @@ class Pipeline(Service):
         """Write behind: durable rows go to RocksDB now and then, on a thread that has nothing else to do."""
         while not self.should_stop:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._many_rows.wait(), FLUSH_S)
-            self._many_rows.clear()
+                await asyncio.wait_for(self._much_waits.wait(), FLUSH_S)
+            self._much_waits.clear()
             await self.flush()
 
     async def flush(self) -> None:
@@ -189,8 +189,8 @@ class Pipeline(Service):
             self._under_way.discard(asyncio.current_task())
         self._records_under_way -= window.size
         self.progress.done()
-        if self._rows.waiting() > FLUSH_ROWS:
-            self._many_rows.set()
+        if self._rows.waiting_bytes() > FLUSH_BYTES:
+            self._much_waits.set()
         for tp, records in window.records.items():
             left = max(0, self._wiring.highwater(tp) - records[-1].offset - 1)
             metrics.LAG.labels(tp.topic, tp.partition).set(left)
