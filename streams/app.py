@@ -8,6 +8,7 @@ from faust.types import TP
 
 from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
 from streams.agents.wiring import connect
+from streams.attempts.journal import AttemptsJournal
 from streams.batcher.pipeline import Wiring
 from streams.clock import Clock, now_ms
 from streams.config import Settings
@@ -84,6 +85,12 @@ class WorkerBuilder:
             model_thread=self._model_thread,
             disk_thread=self._disk_thread,
             limit=self._limit,
+            attempts=AttemptsJournal(
+                self.settings.state.dir / "attempts" / logic.name,
+                logic.name,
+                self.topic(source.name),
+                f"{logic.model_name} {logic.model_version}",
+            ),
             clock=self.clock,
         )
         pipeline = connect(

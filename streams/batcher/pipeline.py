@@ -12,8 +12,9 @@ from faust.types import TP
 from mode import Service
 
 from schemas.topics import DEAD_LETTERS
+from streams.attempts.careful import answer_with_care
+from streams.attempts.journal import AttemptsJournal
 from streams.batcher.inbox import Inbox
-from streams.batcher.search import answer_or_set_aside
 from streams.batcher.window import Window
 from streams.clock import Clock
 from streams.commit.effects import Committer, Effects
@@ -45,6 +46,7 @@ class Wiring:
     model_thread: Executor
     disk_thread: Executor
     limit: LetterLimit
+    attempts: AttemptsJournal
     clock: Clock
 
 
@@ -79,7 +81,8 @@ class Pipeline(Service):
         self._inbox.put(run.tp, run.records)
 
     def open(self) -> None:
-        """Take runs from now on."""
+        """Take runs from now on. Errors: StateDamaged, TooManyLetters (see `AttemptsJournal.open`)."""
+        self._wiring.attempts.open()  # here, because by now RocksDB's lock has kept any other worker out of the folder
         self._closed = False
 
     def close(self) -> None:
@@ -146,7 +149,7 @@ class Pipeline(Service):
     def _answer(self, window: Window) -> Answer:
         """On the model's thread: the answer, its rows readable by the next window."""
         began = time.perf_counter()
-        answer = answer_or_set_aside(self._logic, window, self._read, self._wiring.clock())
+        answer = answer_with_care(self._logic, window, self._read, self._wiring.clock(), self._wiring.attempts)
         for tp, part in answer.partitions.items():
             if part.rows:
                 self._rows.put(tp.partition, part.rows)
