@@ -46,7 +46,7 @@ class WorkerBuilder:
         self._rocks = Rocks(settings.state.cache_bytes, settings.state.write_buffer_bytes)
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
-        self._limit = LetterLimit(settings.letters.max_per_minute, clock)
+        self._limit = LetterLimit(settings.letters, clock)
 
     def topic(self, name: str) -> str:
         """The cluster's name of a declared topic."""

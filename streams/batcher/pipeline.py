@@ -209,5 +209,4 @@ class Pipeline(Service):
             metrics.DEAD_LETTERS.labels(agent, reason).inc(count)
         rows = sum(len(part.rows) for part in answer.partitions.values())
         metrics.STATE_WRITES.labels(agent).inc(rows)
-        letters = answer.results["dead_letter"]
-        self._wiring.limit.count(letters, answer.example)
+        self._wiring.limit.count(agent, window.size, answer.results["dead_letter"], answer.example)

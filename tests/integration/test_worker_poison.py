@@ -45,9 +45,7 @@ def supervise(start_worker: StartWorker, place: Place, answers: int, **settings:
 
 def letters(place: Place) -> list[tuple[int, int, str, int]]:
     """Partition, offset, reason and attempts of each dead letter."""
-    found: list[Any] = [
-        msgspec.msgpack.decode(one.value or b"", type=DeadLetter) for one in place.read(DEAD_LETTERS.name)
-    ]
+    found = [msgspec.msgpack.decode(one.value or b"", type=DeadLetter) for one in place.read(DEAD_LETTERS.name)]
     return [(one.source.partition, one.source.offset, one.reason, one.attempts) for one in found]
 
 
@@ -75,8 +73,8 @@ def test_a_record_at_which_the_model_never_comes_back_is_a_letter_after_the_watc
     shoppers = Shoppers(place)
     bad = send_with(shoppers, "product-hang")
     expected = shoppers.expected()
-    worker, ended = supervise(start_worker, place, len(expected), web_stall_timeout_s="2", web_stall_exit_s="1")
+    worker, ended = supervise(start_worker, place, len(expected), web_stall_timeout_s="2", web_stall_exit_s="2")
     assert_all_answered(place.predictions(), expected)
     wait_until(lambda: letters(place) == [(*bad, "crashed_worker", DEATHS)], "the letter", why=place.logs)
-    assert ended == [1] * DEATHS
-    assert worker.alive()
+    assert set(ended) == {1}
+    assert worker.tail(10_000).count("died while the model had") == DEATHS
