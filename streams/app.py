@@ -18,10 +18,12 @@ from streams.logic.answer import Logic
 from streams.logic.behaviour import BehaviourLogic
 from streams.logic.products import ProductLogic
 from streams.metrics import declared as metrics
-from streams.metrics.health import Health
+from streams.metrics.health import Health, Recovery
+from streams.metrics.partitions import PartitionWatch, Standing
 from streams.state.options import Rocks
 from streams.state.rows import Rows
 from streams.state.table import GlobalRowTable, RowTable, declare
+from streams.state.tables import RowTables
 from streams.transport.consumer import RunConsumer
 from streams.transport.outbox import Outbox
 from streams.worker import WorkerApp, make_app
@@ -119,7 +121,15 @@ class WorkerBuilder:
         self.health.assigned = lambda: _has_partitions(app)
         self.health.recovered = lambda: app.tables.actives_ready and not app.rebalancing
         self.health.kafka_silent_s = lambda: _kafka_silent_s(app)
-        app.beat = self.health.beat
+        self.health.recovery = Recovery(lambda: _left_to_recover(app))
+        watch = PartitionWatch(lambda: _standing(app))
+        self.health.still_partitions = watch.still
+
+        def beat() -> None:
+            self.health.beat()
+            watch.look()
+
+        app.beat = beat
         return Worker(app, self.health)
 
 
@@ -150,6 +160,17 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
 def _kafka_silent_s(app: WorkerApp) -> float:
     consumer = app._consumer
     return consumer.silent_s() if isinstance(consumer, RunConsumer) else 0.0
+
+
+def _standing(app: WorkerApp) -> dict[TP, Standing]:
+    consumer = app._consumer
+    return consumer.standing() if isinstance(consumer, RunConsumer) else {}
+
+
+def _left_to_recover(app: WorkerApp) -> int:
+    tables = app.tables
+    assert isinstance(tables, RowTables)
+    return sum(tables.reader.lags().values())
 
 
 def _has_partitions(app: WorkerApp) -> bool:

@@ -21,6 +21,7 @@ from faust.types import TP, ConsumerMessage
 from mode import Service
 
 from streams.errors import ClusterError
+from streams.metrics.partitions import Standing
 from streams.record import Record
 from streams.transport.client import KafkaClient, connect
 from streams.transport.fetcher import FetchOptions, RunFetcher
@@ -50,7 +51,9 @@ class RunConsumer(Consumer):
         )
         self._subscription = SubscriptionState()
         self._committed: dict[TP, int] = {}
+        self._begun: dict[TP, int] = {}
         self._answered: dict[TP, int] = {}
+        self._delivered: dict[TP, int] = {}
         self._commit_lock = asyncio.Lock()
         self._coordinator = GroupCoordinator(
             client,
@@ -105,9 +108,10 @@ class RunConsumer(Consumer):
         found = await self._coordinator.fetch_committed_offsets(wanted)
         offsets = {TP(*tp): known.offset for tp, known in found.items() if known.offset >= 0}
         self._committed = dict(offsets)
-        self._answered = {}
+        self._answered, self._delivered = {}, {}
         new = [tp for tp in wanted if tp not in offsets]
         offsets |= await list_offsets(self._connected(), new, EARLIEST) if new else {}
+        self._begun = dict(offsets)
         self._fetcher.assign(offsets)
 
     def wake(self) -> None:
@@ -159,6 +163,17 @@ class RunConsumer(Consumer):
     def silent_s(self) -> float:
         """Seconds since a broker last answered a fetch; 0 while nothing is to be read."""
         return self._fetcher.silent_s() if self._client is not None else 0.0
+
+    def standing(self) -> dict[TP, Standing]:
+        """How far each partition is that is read."""
+        if self._client is None:
+            return {}
+        found: dict[TP, Standing] = {}
+        for tp, silent_s in self._fetcher.unheard_s().items():
+            done = self._answered.get(tp, self._begun.get(tp, 0))
+            unread = max(0, (self._fetcher.highwater(tp) or 0) - self._fetcher.delivered(tp))
+            found[tp] = Standing(done, unread + max(0, self._delivered.get(tp, done) - done), silent_s)
+        return found
 
     def topic_partitions(self, topic: str) -> int | None:
         """How many partitions the topic has."""
@@ -215,6 +230,7 @@ class RunConsumer(Consumer):
 
     async def _deliver(self, tp: TP, records: Sequence[Record]) -> None:
         last = records[-1]
+        self._delivered[tp] = last.offset + 1
         await self.callback(
             ConsumerMessage(
                 topic=tp.topic,
