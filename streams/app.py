@@ -121,6 +121,8 @@ class WorkerBuilder:
         self.health.assigned = lambda: _has_partitions(app)
         self.health.recovered = lambda: app.tables.actives_ready and not app.rebalancing
         self.health.kafka_silent_s = lambda: _kafka_silent_s(app)
+        self.health.uncommitted_s = lambda: _uncommitted_s(app) - self.settings.kafka.commit_interval_s
+        self.health.ending = lambda: app.failure is not None or bool(app.should_stop)
         self.health.recovery = Recovery(lambda: _left_to_recover(app))
         watch = PartitionWatch(lambda: _standing(app))
         self.health.still_partitions = watch.still
@@ -160,6 +162,11 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
 def _kafka_silent_s(app: WorkerApp) -> float:
     consumer = app._consumer
     return consumer.silent_s() if isinstance(consumer, RunConsumer) else 0.0
+
+
+def _uncommitted_s(app: WorkerApp) -> float:
+    consumer = app._consumer
+    return consumer.uncommitted_s() if isinstance(consumer, RunConsumer) else 0.0
 
 
 def _standing(app: WorkerApp) -> dict[TP, Standing]:

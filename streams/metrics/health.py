@@ -53,6 +53,9 @@ class Health:
         self.recovered: Callable[[], bool] = lambda: False
         self.recovery = Recovery(lambda: 0)
         self.kafka_silent_s: Callable[[], float] = lambda: 0.0
+        self.uncommitted_s: Callable[[], float] = lambda: 0.0
+        self.ending: Callable[[], bool] = lambda: False
+        self._ending_since: float | None = None
         self.still_partitions: Callable[[float], Iterable[str]] = lambda limit_s: ()
 
     def beat(self) -> None:
@@ -84,6 +87,11 @@ class Health:
         limit, now = self._stall_timeout_s, time.monotonic()
         if now - self._loop_turned > limit:
             yield f"the event loop has not turned for {now - self._loop_turned:.0f} s"
+        if self.ending():
+            self._ending_since = self._ending_since or now
+            if now - self._ending_since > limit:
+                yield f"the worker has been ending for {now - self._ending_since:.0f} s"
+            return
         if not self.assigned():
             return  # nothing to do for this worker
         if not self.recovered():
@@ -94,6 +102,8 @@ class Health:
         self.recovery.ended()
         if self.kafka_silent_s() > limit:
             yield f"Kafka has answered no fetch for {self.kafka_silent_s():.0f} s"
+        if self.uncommitted_s() > limit:
+            yield f"Kafka has taken no source offset for {self.uncommitted_s():.0f} s"
         for agent, progress in self.agents.items():
             if progress.waiting() and now - progress.last_done > limit:
                 silent = now - progress.last_done

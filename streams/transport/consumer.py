@@ -7,6 +7,7 @@ between `halt` and `begin` nothing is read at all, which is what a rebalance nee
 """
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -52,6 +53,7 @@ class RunConsumer(Consumer):
         self._subscription = SubscriptionState()
         self._committed: dict[TP, int] = {}
         self._begun: dict[TP, int] = {}
+        self._committed_at = time.monotonic()
         self._answered: dict[TP, int] = {}
         self._delivered: dict[TP, int] = {}
         self._commit_lock = asyncio.Lock()
@@ -112,6 +114,7 @@ class RunConsumer(Consumer):
         new = [tp for tp in wanted if tp not in offsets]
         offsets |= await list_offsets(self._connected(), new, EARLIEST) if new else {}
         self._begun = dict(offsets)
+        self._committed_at = time.monotonic()
         self._fetcher.assign(offsets)
 
     def wake(self) -> None:
@@ -131,8 +134,7 @@ class RunConsumer(Consumer):
             assignment = subscription.assignment if subscription is not None else None
             if assignment is None:
                 return False
-            due = {tp: offset for tp, offset in self._answered.items() if offset > self._committed.get(tp, -1)}
-            due = {tp: offset for tp, offset in due.items() if tp in assignment.tps}
+            due = {tp: offset for tp, offset in self._due().items() if tp in assignment.tps}
             if not due:
                 return False
             try:
@@ -143,6 +145,7 @@ class RunConsumer(Consumer):
                 self.log.warning("offsets were not committed: the group has moved on; the records are redelivered")
                 return False
             self._committed |= due
+            self._committed_at = time.monotonic()
             return True
 
     def assignment(self) -> set[TP]:
@@ -168,12 +171,18 @@ class RunConsumer(Consumer):
         """How far each partition is that is read."""
         if self._client is None:
             return {}
+        if not self._due():
+            self._committed_at = time.monotonic()
         found: dict[TP, Standing] = {}
         for tp, silent_s in self._fetcher.unheard_s().items():
             done = self._answered.get(tp, self._begun.get(tp, 0))
             unread = max(0, (self._fetcher.highwater(tp) or 0) - self._fetcher.delivered(tp))
             found[tp] = Standing(done, unread + max(0, self._delivered.get(tp, done) - done), silent_s)
         return found
+
+    def uncommitted_s(self) -> float:
+        """Seconds since the last commit, or since `standing` last saw nothing to be committed. Any thread."""
+        return time.monotonic() - self._committed_at if self._client is not None else 0.0
 
     def topic_partitions(self, topic: str) -> int | None:
         """How many partitions the topic has."""
@@ -248,6 +257,9 @@ class RunConsumer(Consumer):
                 generation_id=self.app.consumer_generation_id,
             )
         )
+
+    def _due(self) -> dict[TP, int]:
+        return {tp: offset for tp, offset in self._answered.items() if offset > self._committed.get(tp, -1)}
 
     def _connected(self) -> KafkaClient:
         if self._client is None:

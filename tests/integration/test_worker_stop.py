@@ -120,4 +120,3 @@ def test_too_many_dead_letters_stop_the_worker_with_exit_code_3_and_nothing_is_c
     assert worker.wait(60) == 3
     assert said in worker.tail()
     assert place.committed(USER_BEHAVIOUR.name)[0] < 50
-    assert start_worker(**settings).wait(60) == 3  # and so does the next, until someone looks
