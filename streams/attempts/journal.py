@@ -125,12 +125,6 @@ class AttemptsJournal:
         content.noted, content.in_a_row = [], 0
         self._write()
 
-    def close(self) -> None:
-        """Close the file."""
-        if self._slots is not None:
-            self._slots.close()
-            self._slots = None
-
     def _read(self, slots: Slots) -> _Content:
         fresh = self._fresh
         if slots.foreign:

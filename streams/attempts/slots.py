@@ -6,7 +6,6 @@ checksum and costs a few attempts, never a record. A slot is written only while 
 """
 
 import mmap
-import os
 import struct
 import zlib
 from contextlib import suppress
@@ -25,16 +24,16 @@ class Slots:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            self.foreign = os.fstat(file).st_size not in (0, 2 * SLOT)
-            if self.foreign:
-                os.ftruncate(file, 0)
-            # All of it now: a write into a hole of a mapped file kills the process when the disk is full.
-            os.posix_fallocate(file, 0, 2 * SLOT)
-            self._map = mmap.mmap(file, 2 * SLOT)
-        finally:
-            os.close(file)
+        path.touch()
+        with path.open("r+b") as file:
+            size = path.stat().st_size
+            self.foreign = size not in (0, 2 * SLOT)
+            if size != 2 * SLOT:
+                # All of it now: a write into a hole of a mapped file kills the process when the disk is full.
+                file.truncate(0)
+                file.write(bytes(2 * SLOT))
+                file.flush()
+            self._map = mmap.mmap(file.fileno(), 2 * SLOT)
         self._number = 0
         self.content = b""
         for slot in (0, 1):

@@ -55,3 +55,17 @@ def test_one_partition_that_stands_still_is_named_while_the_other_goes_on(
     assert stuck.wait(30) == 1
     start_worker("next")
     assert {one.user_id for one in place.predictions(answered + 1)} == {"anna", "berta"}
+
+
+def test_a_worker_that_cannot_end_because_its_model_never_comes_back_is_ended(
+    place: Place, start_worker: StartWorker
+) -> None:
+    stuck = start_worker(
+        "stuck", ("tests.integration.hanging_worker", "worker"), web_stall_timeout_s="4", web_stall_exit_s="8"
+    ).wait_ready()
+    event = behaviour(TP("", 0), 0, "anna")
+    place.send(USER_BEHAVIOUR.name, [Record(0, event.key, event.value)])
+    wait_until(lambda: stuck.get("/readyz")[0] == 503, "the model hangs", why=stuck.tail)
+    stuck.terminate()
+    assert stuck.wait(40) == 1
+    assert "the worker ends itself: the worker has been ending for" in stuck.tail(400)
