@@ -85,13 +85,13 @@ class Health:
 
     def _stalls(self) -> Iterator[str]:
         limit, now = self._stall_timeout_s, time.monotonic()
-        if now - self._loop_turned > limit:
-            yield f"the event loop has not turned for {now - self._loop_turned:.0f} s"
         if self.ending():
             self._ending_since = self._ending_since or now
             if now - self._ending_since > limit:
                 yield f"the worker has been ending for {now - self._ending_since:.0f} s"
-            return
+            return  # what stands still now may be what has ended
+        if now - self._loop_turned > limit:
+            yield f"the event loop has not turned for {now - self._loop_turned:.0f} s"
         if not self.assigned():
             return  # nothing to do for this worker
         if not self.recovered():
