@@ -8,7 +8,7 @@ from schemas.predictions import Source
 
 MAX_LETTER_BYTES = 512 * 1024  # of the original value and key each; the rest still lies at `source`
 
-Reason = Literal["empty", "too_large", "undecodable", "invalid", "bad_key", "inference_failed"]
+Reason = Literal["empty", "too_large", "undecodable", "invalid", "bad_key", "inference_failed", "crashed_worker"]
 
 
 class DeadLetter(Struct, kw_only=True, omit_defaults=True):

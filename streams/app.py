@@ -8,6 +8,7 @@ from faust.types import TP
 
 from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
 from streams.agents.wiring import connect
+from streams.attempts.journal import AttemptsJournal
 from streams.batcher.model_thread import ModelThread
 from streams.batcher.pipeline import Wiring
 from streams.clock import Clock, now_ms
@@ -20,10 +21,12 @@ from streams.logic.answer import Logic
 from streams.logic.behaviour import BehaviourLogic
 from streams.logic.products import ProductLogic
 from streams.metrics import declared as metrics
-from streams.metrics.health import Health
+from streams.metrics.health import Health, Recovery
+from streams.metrics.partitions import PartitionWatch, Standing
 from streams.state.options import Rocks
 from streams.state.rows import Rows
 from streams.state.table import GlobalRowTable, RowTable, declare
+from streams.state.tables import RowTables
 from streams.transport.consumer import RunConsumer
 from streams.transport.outbox import Outbox
 from streams.transport.transactions import TransactionalProducer
@@ -51,10 +54,11 @@ class WorkerBuilder:
         self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._outbox = Outbox(self.app.batches, clock, settings.kafka.compression)
         if isinstance(self.app.batches, TransactionalProducer):
+            interval_s = settings.kafka.transaction_interval_ms / 1000
             self.app.transactions = Transactions(
-                self.app.batches, self._outbox, self.app.member, settings.kafka.transaction_interval_ms / 1000
+                self.app.batches, self._outbox, self.app.member, self.app.answered, interval_s
             )
-        self._limit = LetterLimit(settings.letters.max_per_minute, clock)
+        self._limit = LetterLimit(settings.letters, clock)
 
     def topic(self, name: str) -> str:
         """The cluster's name of a declared topic."""
@@ -91,6 +95,12 @@ class WorkerBuilder:
             model=self._model,
             disk_thread=self._disk_thread,
             limit=self._limit,
+            attempts=AttemptsJournal(
+                self.settings.state.dir / "attempts" / logic.name,
+                logic.name,
+                self.topic(source.name),
+                f"{logic.model_name} {logic.model_version}",
+            ),
             clock=self.clock,
         )
         pipeline = connect(
@@ -119,7 +129,17 @@ class WorkerBuilder:
         self.health.assigned = lambda: _has_partitions(app)
         self.health.recovered = lambda: app.tables.actives_ready and not app.rebalancing
         self.health.kafka_silent_s = lambda: _kafka_silent_s(app)
-        app.beat = self.health.beat
+        self.health.uncommitted_s = lambda: _uncommitted_s(app) - self.settings.kafka.commit_interval_s
+        self.health.ending = lambda: app.failure is not None or bool(app.should_stop)
+        self.health.recovery = Recovery(lambda: _left_to_recover(app))
+        watch = PartitionWatch(lambda: _standing(app))
+        self.health.still_partitions = watch.still
+
+        def beat() -> None:
+            self.health.beat()
+            watch.look()
+
+        app.beat = beat
         return Worker(app, self.health)
 
 
@@ -150,6 +170,22 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
 def _kafka_silent_s(app: WorkerApp) -> float:
     consumer = app._consumer
     return consumer.silent_s() if isinstance(consumer, RunConsumer) else 0.0
+
+
+def _uncommitted_s(app: WorkerApp) -> float:
+    consumer = app._consumer
+    return consumer.uncommitted_s() if isinstance(consumer, RunConsumer) else 0.0
+
+
+def _standing(app: WorkerApp) -> dict[TP, Standing]:
+    consumer = app._consumer
+    return consumer.standing() if isinstance(consumer, RunConsumer) else {}
+
+
+def _left_to_recover(app: WorkerApp) -> int:
+    tables = app.tables
+    assert isinstance(tables, RowTables)
+    return sum(tables.reader.lags().values())
 
 
 def _has_partitions(app: WorkerApp) -> bool:

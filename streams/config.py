@@ -87,6 +87,10 @@ class LetterSettings(_Group):
     """Dead letters."""
 
     max_per_minute: int = Field(10_000, ge=1, description="more than this in a minute stops the worker, exit code 3")
+    max_share: float = Field(
+        0.5, gt=0, le=1, description="more than this of an agent's last `letters.share_of` records, too; 1: never"
+    )
+    share_of: int = Field(1_000, ge=1, description="records; fewer are never judged by their share")
 
 
 class WebSettings(_Group):

@@ -61,10 +61,10 @@ class WorkerApp(faust.App):
         return pipeline is not None and pipeline.has_room()
 
     def answered(self, tp: TP, offset: int) -> None:
-        """Source records are answered up to and with this offset, which is to be committed."""
+        """Source records are answered up to and with this offset, which is to be committed, or is in a transaction."""
         consumer = self.consumer
         assert isinstance(consumer, RunConsumer)
-        consumer.answered(tp, offset)
+        consumer.answered(tp, offset, committed=self.transactions is not None)
 
     def holds_partitions(self) -> bool:
         """Whether no other worker can have our partitions yet."""

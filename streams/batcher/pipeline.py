@@ -12,9 +12,10 @@ from faust.types import TP
 from mode import Service
 
 from schemas.topics import DEAD_LETTERS
+from streams.attempts.careful import answer_with_care
+from streams.attempts.journal import AttemptsJournal
 from streams.batcher.inbox import Inbox
 from streams.batcher.model_thread import ModelThread
-from streams.batcher.search import answer_or_set_aside
 from streams.batcher.window import Window
 from streams.clock import Clock
 from streams.commit.effects import Committing, Effects
@@ -45,6 +46,7 @@ class Wiring:
     model: ModelThread
     disk_thread: Executor
     limit: LetterLimit
+    attempts: AttemptsJournal
     clock: Clock
 
 
@@ -80,7 +82,8 @@ class Pipeline(Service):
         self._inbox.put(run.tp, run.records)
 
     def open(self) -> None:
-        """Take runs from now on."""
+        """Take runs from now on. Errors: StateDamaged, TooManyLetters (see `AttemptsJournal.open`)."""
+        self._wiring.attempts.open()  # here, because by now RocksDB's lock has kept any other worker out of the folder
         self._closed = False
 
     def close(self) -> None:
@@ -151,7 +154,7 @@ class Pipeline(Service):
     def _answer(self, window: Window) -> Answer:
         """On the model's thread: the answer, its rows readable by the next window."""
         began = time.perf_counter()
-        answer = answer_or_set_aside(self._logic, window, self._read, self._wiring.clock())
+        answer = answer_with_care(self._logic, window, self._read, self._wiring.clock(), self._wiring.attempts)
         for tp, part in answer.partitions.items():
             if part.rows:
                 self._rows.put(tp.partition, part.rows)
@@ -215,5 +218,4 @@ class Pipeline(Service):
             metrics.DEAD_LETTERS.labels(agent, reason).inc(count)
         rows = sum(len(part.rows) for part in answer.partitions.values())
         metrics.STATE_WRITES.labels(agent).inc(rows)
-        letters = answer.results["dead_letter"]
-        self._wiring.limit.count(letters, answer.example)
+        self._wiring.limit.count(agent, window.size, answer.results["dead_letter"], answer.example)

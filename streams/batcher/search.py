@@ -32,11 +32,10 @@ def answer_or_set_aside(logic: Logic, window: Window, read: ReadRows, now_ms: in
         return _alone(window, error, now_ms)
 
 
-def _halve(logic: Logic, window: Window, read: ReadRows, now_ms: int) -> Answer:
-    answer = Answer()
+def reading_through(answer: Answer, read: ReadRows) -> ReadRows:
+    """Reads the rows that the answer has decided by then, and below them the stored ones."""
 
     def read_through(partition: int, keys: list[bytes], /) -> list[bytes | None]:
-        # the second half must see the rows that the first half decided
         decided: dict[bytes, bytes | None] = {}
         for tp, part in answer.partitions.items():
             if tp.partition == partition:
@@ -44,6 +43,12 @@ def _halve(logic: Logic, window: Window, read: ReadRows, now_ms: int) -> Answer:
         stored = read(partition, keys)
         return [decided.get(key, row) for key, row in zip(keys, stored, strict=True)]
 
+    return read_through
+
+
+def _halve(logic: Logic, window: Window, read: ReadRows, now_ms: int) -> Answer:
+    answer = Answer()
+    read_through = reading_through(answer, read)  # the second half must see the rows that the first half decided
     for half in window.halves():
         try:
             answer.merge(logic.answer(half, read_through))

@@ -6,7 +6,7 @@ The effects of all windows that were answered since the last transaction go into
     2. dead letters, outputs and changelog rows are handed to Kafka, and the source offsets to the group
     3. and all of it is acknowledged
     4. the transaction is committed
-    5. the rows are handed over as durable
+    5. the rows are handed over as durable, and the consumer is told that the source records are answered
 
 Before 4, a reader of committed records sees nothing of it, a restart finds the old offsets and the old rows, and the
 same windows are answered anew; after 4, all of it is there. So the order inside 2 does not matter, and a key that
@@ -44,7 +44,8 @@ class _Part:
 class Transactions:
     """One transaction after the other, for all agents of a worker. All methods belong to one event loop.
 
-    `member` says who we are in the group, and raises Stop if the group has forgotten us.
+    `member` says who we are in the group, and raises Stop if the group has forgotten us; `answered` is told of source
+    offsets that were committed.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class Transactions:
         producer: TransactionalProducer,
         outbox: Outbox,
         member: Callable[[], Member],
+        answered: Callable[[TP, int], None],
         interval_s: float,
     ) -> None:
         self._producer = producer
         self._outbox = outbox
         self._member = member
+        self._answered = answered
         self._interval = interval_s
         self._parts: list[_Part] = []
         self._news = asyncio.Event()
@@ -114,6 +117,7 @@ class Transactions:
             tp = part.effects.tp
             if part.effects.keys:
                 part.durable(tp.partition, reached[part.changelog, tp.partition])
+            self._answered(tp, part.effects.offset)
             if not part.done.done():
                 part.done.set_result(None)
 

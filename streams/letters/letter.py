@@ -12,7 +12,9 @@ from streams.record import Record
 MAX_ERROR_CHARS = 2_000
 
 
-def write_letter(tp: TP, record: Record, error: DecodeError, failed_at: int) -> tuple[bytes | None, bytes]:
+def write_letter(
+    tp: TP, record: Record, error: DecodeError, failed_at: int, attempts: int = 1
+) -> tuple[bytes | None, bytes]:
     """Key and value of the dead letter: the original bytes (cut to a limit), where they lie, why and when."""
     key, value = record.key, record.value
     letter = DeadLetter(
@@ -21,6 +23,7 @@ def write_letter(tp: TP, record: Record, error: DecodeError, failed_at: int) -> 
         error=str(error)[:MAX_ERROR_CHARS],
         failed_at=failed_at,
         timestamp=record.timestamp,
+        attempts=attempts,
         key=key[:MAX_LETTER_BYTES] if key else key,
         key_size=len(key or b""),
         value=value[:MAX_LETTER_BYTES] if value else value,

@@ -44,9 +44,9 @@ class Answer:
     reasons: Counter[str] = field(default_factory=Counter)
     example: str = ""
 
-    def set_aside(self, tp: TP, record: ConsumerRecord, error: DecodeError, now_ms: int) -> None:
-        """Make this record a dead letter."""
-        self.letters[tp].add(*write_letter(tp, record, error, now_ms))
+    def set_aside(self, tp: TP, record: ConsumerRecord, error: DecodeError, now_ms: int, attempts: int = 1) -> None:
+        """Make this record a dead letter, after so many attempts to answer it."""
+        self.letters[tp].add(*write_letter(tp, record, error, now_ms, attempts))
         self.results["dead_letter"] += 1
         self.reasons[error.reason] += 1
         self.example = f"{tp.topic}[{tp.partition}]@{record.offset}: {error}"

@@ -43,9 +43,14 @@ RECOVERED_ROWS = Counter("shelfstream_recovered_rows_total", "Rows applied from 
 LAG = Gauge("shelfstream_lag_records", "Records in Kafka that are not answered yet.", ["topic", "partition"])
 MODEL = Gauge("shelfstream_model_info", "1 for the model in use.", ["agent", "name", "version", "device"])
 READY = Gauge("shelfstream_ready", "1 while assigned, recovered and not stalled.")
-STALLED = Gauge("shelfstream_stalled", "How many parts stand still: event loop, line to Kafka, agents.")
+STALLED = Gauge("shelfstream_stalled", "How many parts stand still: event loop, line to Kafka, agents, partitions.")
+STILL_SECONDS = Gauge(
+    "shelfstream_partition_still_seconds",
+    "How long records of the partition have waited without one being answered, or its leader been silent.",
+    ["topic", "partition"],
+)
 
 ALL = (
     EVENTS, EVENT_TYPES, DEAD_LETTERS, WINDOW_ROWS, INFERENCE_SECONDS, END_TO_END_SECONDS, TRANSACTION_SECONDS,
-    STATE_READS, STATE_WRITES, RECOVERED_ROWS, LAG, MODEL, READY, STALLED,
+    STATE_READS, STATE_WRITES, RECOVERED_ROWS, LAG, MODEL, READY, STALLED, STILL_SECONDS,
 )  # fmt: skip

@@ -71,6 +71,8 @@ class ChangelogReader:
 
     def lags(self) -> dict[TP, int]:
         """How many records each followed partition is behind, as of its last fetch. Any thread."""
+        if not self._ready.is_set():
+            return {}
         followed, fetcher = self._followed, self._fetcher
         return {tp: max(0, (fetcher.highwater(tp) or 0) - fetcher.delivered(tp)) for tp in followed}
 

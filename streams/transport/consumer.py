@@ -7,6 +7,7 @@ between `halt` and `begin` nothing is read at all, which is what a rebalance nee
 """
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from faust.types import TP, ConsumerMessage
 from mode import Service
 
 from streams.errors import ClusterError
+from streams.metrics.partitions import Standing
 from streams.record import Record
 from streams.transport.client import KafkaClient, connect, servers_of
 from streams.transport.fetcher import FetchOptions, RunFetcher
@@ -51,7 +53,10 @@ class RunConsumer(Consumer):
         )
         self._subscription = SubscriptionState()
         self._committed: dict[TP, int] = {}
+        self._begun: dict[TP, int] = {}
+        self._committed_at = time.monotonic()
         self._answered: dict[TP, int] = {}
+        self._delivered: dict[TP, int] = {}
         self._commit_lock = asyncio.Lock()
         self._coordinator = GroupMember(
             client,
@@ -117,16 +122,20 @@ class RunConsumer(Consumer):
 
     def begin(self, offsets: Mapping[TP, int]) -> None:
         """Read partitions from these offsets on."""
-        self._answered = {}
+        self._answered, self._delivered = {}, {}
+        self._begun = dict(offsets)
+        self._committed_at = time.monotonic()
         self._fetcher.assign(offsets)
 
     def wake(self) -> None:
         """An agent has room again."""
         self._fetcher.wake()
 
-    def answered(self, tp: TP, offset: int) -> None:
-        """The partition's records are answered up to and with this offset."""
+    def answered(self, tp: TP, offset: int, *, committed: bool = False) -> None:
+        """The partition's records are answered up to and with this offset; `committed`: with a transaction."""
         self._answered[tp] = offset + 1
+        if committed:
+            self._committed[tp] = offset + 1
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit how far each of our partitions is answered; True if there was anything to commit."""
@@ -137,8 +146,7 @@ class RunConsumer(Consumer):
             assignment = subscription.assignment if subscription is not None else None
             if assignment is None:
                 return False
-            due = {tp: offset for tp, offset in self._answered.items() if offset > self._committed.get(tp, -1)}
-            due = {tp: offset for tp, offset in due.items() if tp in assignment.tps}
+            due = {tp: offset for tp, offset in self._due().items() if tp in assignment.tps}
             if not due:
                 return False
             try:
@@ -149,6 +157,7 @@ class RunConsumer(Consumer):
                 self.log.warning("offsets were not committed: the group has moved on; the records are redelivered")
                 return False
             self._committed |= due
+            self._committed_at = time.monotonic()
             return True
 
     def assignment(self) -> set[TP]:
@@ -182,6 +191,23 @@ class RunConsumer(Consumer):
     def silent_s(self) -> float:
         """Seconds since a broker last answered a fetch; 0 while nothing is to be read."""
         return self._fetcher.silent_s() if self._client is not None else 0.0
+
+    def standing(self) -> dict[TP, Standing]:
+        """How far each partition is that is read."""
+        if self._client is None:
+            return {}
+        if not self._due():
+            self._committed_at = time.monotonic()
+        found: dict[TP, Standing] = {}
+        for tp, silent_s in self._fetcher.unheard_s().items():
+            done = self._answered.get(tp, self._begun.get(tp, 0))
+            unread = max(0, (self._fetcher.highwater(tp) or 0) - self._fetcher.delivered(tp))
+            found[tp] = Standing(done, unread + max(0, self._delivered.get(tp, done) - done), silent_s)
+        return found
+
+    def uncommitted_s(self) -> float:
+        """Seconds since the last commit, or since `standing` last saw nothing to be committed. Any thread."""
+        return time.monotonic() - self._committed_at if self._client is not None else 0.0
 
     def topic_partitions(self, topic: str) -> int | None:
         """How many partitions the topic has."""
@@ -238,6 +264,7 @@ class RunConsumer(Consumer):
 
     async def _deliver(self, tp: TP, records: Sequence[Record]) -> None:
         last = records[-1]
+        self._delivered[tp] = last.offset + 1
         await self.callback(
             ConsumerMessage(
                 topic=tp.topic,
@@ -255,6 +282,9 @@ class RunConsumer(Consumer):
                 generation_id=self.app.consumer_generation_id,
             )
         )
+
+    def _due(self) -> dict[TP, int]:
+        return {tp: offset for tp, offset in self._answered.items() if offset > self._committed.get(tp, -1)}
 
     def _connected(self) -> KafkaClient:
         if self._client is None:

@@ -75,6 +75,7 @@ class RunFetcher:
         self._positions: dict[TP, int] = {}
         self._delivered: dict[TP, int] = {}
         self._highwaters: dict[TP, int] = {}
+        self._heard: dict[TP, float] = {}
         self._brokers: dict[int, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
@@ -85,6 +86,7 @@ class RunFetcher:
         """Read these partitions from these offsets on, and no others. What is under way for others is dropped."""
         self._positions = dict(offsets)
         self._delivered = dict(offsets)
+        self._heard = dict.fromkeys(offsets, time.monotonic())
         self._highwaters = {tp: known for tp, known in self._highwaters.items() if tp in offsets}
         self._changed.set()
         self.wake()
@@ -106,6 +108,14 @@ class RunFetcher:
         if not any(self._wanted(tp) for tp in list(self._positions)):
             self._answered_at = time.monotonic()
         return time.monotonic() - self._answered_at
+
+    def unheard_s(self) -> dict[TP, float]:
+        """Of each partition that is read, the seconds since its leader answered about it; 0 while it is held back."""
+        now = time.monotonic()
+        for tp in self._positions:
+            if not self._wanted(tp):
+                self._heard[tp] = now
+        return {tp: now - self._heard[tp] for tp in self._positions}
 
     async def run(self) -> None:
         """Fetch until cancelled. Errors: ClusterError where trying again is no use."""
@@ -201,6 +211,7 @@ class RunFetcher:
     async def _accept(self, response: FetchResponse | None, asked: Mapping[TP, int]) -> list[_Run]:
         """The runs of a response; positions move past them."""
         runs: list[_Run] = []
+        now = time.monotonic()
         for part in response.partitions() if response else ():
             start = asked[part.tp]
             if self._positions.get(part.tp) != start:
@@ -208,6 +219,7 @@ class RunFetcher:
             if part.error_code:
                 await self._handle(part, start)
                 continue
+            self._heard[part.tp] = now
             self._highwaters[part.tp] = part.stable if self._options.committed_only else part.highwater
             if part.records:
                 try:

@@ -116,6 +116,9 @@ V1: dict[str, msgspec.Struct] = {
         value_size=3,
     ),
     "DeadLetter.no_key": DeadLetter(source=SOURCE, reason="bad_key", error="no key", failed_at=1, timestamp=-1),
+    "DeadLetter.crashed_worker": DeadLetter(
+        source=SOURCE, reason="crashed_worker", error="it died", failed_at=1, timestamp=-1, attempts=3
+    ),
     "ProductFeatures.shirt": ProductFeatures(
         format=1,
         content=bytes(range(16)),

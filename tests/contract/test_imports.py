@@ -51,10 +51,13 @@ ROOM_MAY_IMPORT = {
     "streams.logic": ("streams.batcher.window", "streams.letters", "streams.clock", "streams.record"),
     "streams.commit": ("streams.transport", "streams.state", "streams.letters", *STREAMS_LEAVES),
     "streams.batcher": STREAMS_LEAVES,
+    "streams.attempts": ("streams.batcher.window", *STREAMS_LEAVES),
+    "streams.attempts.careful": ("streams.attempts", "streams.batcher", "streams.logic", *STREAMS_LEAVES),
     "streams.batcher.search": ("streams.batcher", "streams.logic", *STREAMS_LEAVES),
     "streams.batcher.pipeline": (
         *(
             "streams.batcher",
+            "streams.attempts",
             "streams.logic",
             "streams.letters",
             "streams.commit",

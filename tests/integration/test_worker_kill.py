@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.topics import USER_PREDICTIONS
+from schemas.topics import DEAD_LETTERS, USER_PREDICTIONS
 from tests.integration.conftest import StartWorker
 from tests.integration.shoppers import Shoppers, assert_all_answered, assert_first_answers_in_order
 from tests.integration.worker_process import Place, wait_until
@@ -31,3 +31,4 @@ def test_every_event_is_predicted_and_counted_once_though_the_worker_is_killed_i
     found = place.predictions()
     assert_all_answered(found, expected)
     assert_first_answers_in_order(found)
+    assert place.count(DEAD_LETTERS.name) == 0  # none of them was to blame

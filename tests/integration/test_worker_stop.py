@@ -104,8 +104,19 @@ def test_missing_topics_are_named_with_the_command_that_makes_them(place: Place,
     assert "shelfstream topics create" in worker.tail()
 
 
-def test_too_many_dead_letters_stop_the_worker_with_exit_code_3(place: Place, start_worker: StartWorker) -> None:
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"letters_max_per_minute": "20"}, "letters.max_per_minute is 20"),
+        ({"letters_max_share": "0.3", "letters_share_of": "40"}, "letters.max_share is 0.3"),
+    ],
+    ids=["number", "share"],
+)
+def test_too_many_dead_letters_stop_the_worker_with_exit_code_3_and_nothing_is_committed(
+    place: Place, start_worker: StartWorker, settings: dict[str, str], said: str
+) -> None:
     place.send(USER_BEHAVIOUR.name, [Record(0, b"u", b"\xc1 no event") for _ in range(50)])
-    worker = start_worker(letters_max_per_minute="20")
+    worker = start_worker(**settings)
     assert worker.wait(60) == 3
-    assert "letters.max_per_minute is 20" in worker.tail()
+    assert said in worker.tail()
+    assert place.committed(USER_BEHAVIOUR.name)[0] < 50

@@ -241,3 +241,26 @@ def test_a_topic_that_may_not_be_read_ends_the_fetcher_with_what_to_do() -> None
 
     with pytest.raises(ClusterError, match="give it READ"):
         run(scene, Reader(cluster))
+
+
+def test_a_partition_without_a_leader_is_the_one_that_is_unheard() -> None:
+    cluster = Cluster(A, B)
+    cluster.leaders[B] = -1
+
+    async def scene(reader: Reader) -> None:
+        reader.fetcher.assign({A: 0, B: 0})
+        while reader.fetcher.unheard_s()[B] < 0.1:
+            await asyncio.sleep(0.001)
+        assert len(reader.got[A]) == 10
+        assert reader.fetcher.unheard_s()[A] < 0.1
+
+    run(scene, Reader(cluster))
+
+
+def test_a_partition_that_is_held_back_is_not_unheard() -> None:
+    async def scene(reader: Reader) -> None:
+        reader.fetcher.assign({A: 0, B: 0})
+        await asyncio.sleep(0.05)
+        assert reader.fetcher.unheard_s()[B] == 0
+
+    run(scene, Reader(Cluster(A, B), lambda tp: tp == A))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from streams.metrics.health import Health, Progress
+from streams.metrics.health import NAMED, Health, Progress, Recovery
 from streams.metrics.watchdog import Watchdog
 
 
@@ -71,6 +71,52 @@ def test_a_silent_kafka_is_a_stall_once_there_is_something_to_read(health: Healt
     assert health.problems() == ["Kafka has answered no fetch for 42 s"]
     health.recovered = lambda: False
     assert health.stalled() == []
+
+
+def test_a_recovery_that_does_not_move_is_a_stall_and_one_that_does_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    health, now, left = Health(stall_timeout_s=10), [100.0], [500]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    health.assigned, health.recovered = lambda: True, lambda: False
+    health.recovery = Recovery(lambda: left[0])
+    for _ in range(5):
+        now[0] += 9
+        left[0] -= 1
+        health.beat()
+        assert health.stalled() == []
+    now[0] += 11
+    health.beat()
+    assert health.stalled() == ["state is not recovered, and the recovery has not moved for 11 s"]
+    health.recovered = lambda: True
+    assert health.stalled() == []
+    health.recovered = lambda: False  # another one begins
+    assert health.stalled() == []
+
+
+def test_still_partitions_are_named_where_nothing_else_explains_them(health: Health) -> None:
+    health.still_partitions = lambda limit_s: [f"partition {i} stands still for {limit_s} s" for i in range(NAMED + 2)]
+    found = health.stalled()
+    assert found[0] == "partition 0 stands still for 10 s"
+    assert found[NAMED:] == ["2 more partitions stand still"]
+    health.agents = {"behaviour": agent(7, 99)}
+    assert len(health.stalled()) == 1
+    health.agents = {}
+    health.recovered = lambda: False
+    assert health.stalled() == []
+
+
+def test_offsets_that_kafka_does_not_take_are_a_stall(health: Health) -> None:
+    health.uncommitted_s = lambda: 42.0
+    assert health.problems() == ["Kafka has taken no source offset for 42 s"]
+
+
+def test_an_end_that_does_not_come_is_a_stall(health: Health, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    health.ending = lambda: True
+    health.agents = {"behaviour": agent(7, 99)}  # nothing is answered any more, as it should be
+    assert health.stalled() == []
+    now[0] += 11
+    assert health.stalled() == ["the worker has been ending for 11 s"]
 
 
 class Ended(threading.Event):

@@ -7,6 +7,7 @@ from faust.types import TP
 from schemas.errors import DecodeError
 from schemas.letters import MAX_LETTER_BYTES, DeadLetter
 from schemas.topics import DEAD_LETTERS
+from streams.config import LetterSettings
 from streams.errors import TooManyLetters
 from streams.letters.letter import MAX_ERROR_CHARS, write_letter
 from streams.letters.limit import MINUTE_MS, LetterLimit
@@ -55,33 +56,77 @@ def test_the_letter_of_the_largest_record_fits_the_topic() -> None:
     assert len(key or b"") + len(raw) + 1_000 < DEAD_LETTERS.max_message_bytes
 
 
+def limit_of(most: int = 10, clock: Clock | None = None, share: float = 1.0, of: int = 100) -> LetterLimit:
+    """A limit with these settings."""
+    return LetterLimit(LetterSettings(max_per_minute=most, max_share=share, share_of=of), clock or Clock())
+
+
 def test_letters_up_to_the_limit_go_on() -> None:
-    limit = LetterLimit(10, Clock())
+    limit = limit_of()
     for _ in range(10):
-        limit.count(1, "example")
+        limit.count("agent", 1, 1, "example")
 
 
 def test_one_letter_past_the_limit_stops_the_worker_with_its_own_exit_code() -> None:
-    limit = LetterLimit(10, Clock())
-    limit.count(10, "first")
+    limit = limit_of()
+    limit.count("one", 10, 10, "first")
     with pytest.raises(TooManyLetters, match=r"letters\.max_per_minute is 10.*user-behaviour\[0\]@5: bad") as stopped:
-        limit.count(1, "user-behaviour[0]@5: bad")
+        limit.count("another", 1, 1, "user-behaviour[0]@5: bad")
     assert stopped.value.exit_code == 3
 
 
 def test_letters_of_more_than_a_minute_ago_no_longer_count() -> None:
     clock = Clock()
-    limit = LetterLimit(10, clock)
-    limit.count(6, "a")
+    limit = limit_of(clock=clock)
+    limit.count("agent", 6, 6, "a")
     clock.now += MINUTE_MS - 1
-    limit.count(4, "b")
+    limit.count("agent", 4, 4, "b")
     clock.now += 1
-    limit.count(6, "c")
+    limit.count("agent", 6, 6, "c")
     with pytest.raises(TooManyLetters):
-        limit.count(1, "d")
+        limit.count("agent", 1, 1, "d")
 
 
 def test_windows_without_letters_pass_however_many_there_are() -> None:
-    limit = LetterLimit(1, Clock())
+    limit = limit_of(1, share=0.01)
+    for _ in range(1_000):
+        limit.count("agent", 1, 0, "")
+
+
+def test_a_share_past_the_limit_stops_the_worker_once_there_are_enough_records_to_judge() -> None:
+    limit = limit_of(1_000, share=0.5, of=100)
+    limit.count("agent", 99, 99, "too few to judge")
+    with pytest.raises(
+        TooManyLetters, match=r"100 of the last 100 records of agent.*letters\.max_share is 0\.5"
+    ) as over:
+        limit.count("agent", 1, 1, "enough")
+    assert over.value.exit_code == 3
+
+
+def test_a_share_up_to_the_limit_goes_on_for_ever() -> None:
+    clock = Clock()
+    limit = limit_of(1_000, clock, share=0.5, of=100)
     for _ in range(100):
-        limit.count(0, "")
+        clock.now += MINUTE_MS
+        limit.count("agent", 100, 50, "half")
+    with pytest.raises(TooManyLetters):
+        limit.count("agent", 100, 51, "more than half")
+
+
+def test_records_of_long_ago_do_not_dilute_a_share() -> None:
+    limit = limit_of(1_000, share=0.5, of=100)
+    for _ in range(50):
+        limit.count("agent", 1_000, 0, "")
+    for _ in range(50):
+        limit.count("agent", 1, 1, "")  # the last window of 1,000 is among the last 100 records still
+    limit.count("agent", 49, 0, "")
+    with pytest.raises(TooManyLetters, match="51 of the last 100"):
+        limit.count("agent", 1, 1, "")
+
+
+def test_each_agent_has_a_share_of_its_own() -> None:
+    limit = limit_of(1_000, share=0.5, of=100)
+    limit.count("one", 10_000, 0, "")
+    limit.count("other", 99, 99, "")
+    with pytest.raises(TooManyLetters, match="of other"):
+        limit.count("other", 1, 1, "")

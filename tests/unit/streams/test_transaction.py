@@ -88,7 +88,7 @@ def run(scene: Callable[[Kafka, Transactions], Coroutine[Any, Any, None]], membe
     kafka = Kafka()
 
     async def main() -> None:
-        transactions = Transactions(kafka, kafka, member, 0.0)  # type: ignore[arg-type]
+        transactions = Transactions(kafka, kafka, member, lambda *_: None, 0.0)  # type: ignore[arg-type]
         running = asyncio.ensure_future(transactions.run())
         try:
             await scene(kafka, transactions)

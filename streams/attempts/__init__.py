@@ -1,0 +1,1 @@
+"""Which records were with the model when a worker died, and what the next one does about it."""
