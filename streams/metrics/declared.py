@@ -35,6 +35,11 @@ END_TO_END_SECONDS = Histogram(
 STATE_READS = Counter("shelfstream_state_reads_total", "State rows looked up.", ["agent"])
 STATE_WRITES = Counter("shelfstream_state_writes_total", "State rows written.", ["agent"])
 RECOVERED_ROWS = Counter("shelfstream_recovered_rows_total", "Rows applied from a changelog.", ["table"])
+CHANGELOG_LAG = Gauge(
+    "shelfstream_changelog_lag_records",
+    "Records of a followed changelog partition that are not applied yet: what a recovery or a standby has before it.",
+    ["topic", "partition"],
+)
 LAG = Gauge("shelfstream_lag_records", "Records in Kafka that are not answered yet.", ["topic", "partition"])
 MODEL = Gauge("shelfstream_model_info", "1 for the model in use.", ["agent", "name", "version", "device"])
 READY = Gauge("shelfstream_ready", "1 while assigned, recovered and not stalled.")
@@ -42,5 +47,5 @@ STALLED = Gauge("shelfstream_stalled", "How many parts stand still: event loop, 
 
 ALL = (
     EVENTS, EVENT_TYPES, DEAD_LETTERS, WINDOW_ROWS, INFERENCE_SECONDS, END_TO_END_SECONDS,
-    STATE_READS, STATE_WRITES, RECOVERED_ROWS, LAG, MODEL, READY, STALLED,
+    STATE_READS, STATE_WRITES, RECOVERED_ROWS, CHANGELOG_LAG, LAG, MODEL, READY, STALLED,
 )  # fmt: skip

@@ -9,10 +9,12 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 from faust.types import TP
 
+from streams.metrics.declared import CHANGELOG_LAG
 from streams.record import Record
 from streams.transport.client import KafkaClient, connect
 from streams.transport.fetcher import FetchOptions, RunFetcher
@@ -47,7 +49,7 @@ class ChangelogReader:
         self._ready = asyncio.Event()
 
     def start(self) -> None:
-        """Start the thread; it connects when first asked."""
+        """Start the thread, which connects at once; what is asked of it waits for that."""
         self._thread.start()
 
     async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
@@ -66,11 +68,6 @@ class ChangelogReader:
         """Wait until everything before these offsets is applied."""
         await self._there(self._reached(dict(ends)))
 
-    def lags(self) -> dict[TP, int]:
-        """How many records each followed partition is behind, as of its last fetch. Any thread."""
-        followed, fetcher = self._followed, self._fetcher
-        return {tp: max(0, (fetcher.highwater(tp) or 0) - fetcher.delivered(tp)) for tp in followed}
-
     def close(self) -> None:
         """Stop the thread and wait for it."""
         if self._thread.is_alive():
@@ -88,6 +85,7 @@ class ChangelogReader:
         for task in left:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._show_lags(frozenset())
         if fetching.done() and self._ready.is_set():
             loop.run_until_complete(self._client.close())
         loop.close()
@@ -111,6 +109,7 @@ class ChangelogReader:
 
     async def _follow(self, starts: dict[TP, int]) -> None:
         await self._ready.wait()
+        self._show_lags(frozenset(starts))
         self._followed = frozenset(starts)
         self._fetcher.assign(starts)
 
@@ -123,6 +122,17 @@ class ChangelogReader:
         await self._ready.wait()
         while any(self._fetcher.delivered(tp) < end for tp, end in ends.items()):
             await asyncio.sleep(LOOK_S)
+
+    def _show_lags(self, tps: frozenset[TP]) -> None:
+        """The metric has the partitions that are followed, and no others."""
+        for tp in self._followed - tps:
+            CHANGELOG_LAG.remove(tp.topic, tp.partition)
+        for tp in tps:
+            CHANGELOG_LAG.labels(tp.topic, tp.partition).set_function(partial(self._lag, tp))
+
+    def _lag(self, tp: TP) -> int:
+        """As of the last fetch. Any thread."""
+        return max(0, (self._fetcher.highwater(tp) or 0) - self._fetcher.delivered(tp))
 
     async def _there(self, work: Coroutine[Any, Any, T]) -> T:
         """Run it on the reader's loop and wait for it on this one."""

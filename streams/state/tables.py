@@ -7,9 +7,8 @@ end.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
 
 from faust.tables import TableManager
 from faust.types import TP
@@ -106,9 +105,8 @@ class RowTables(TableManager):
         offset = self._store(tp).persisted_offset(tp)
         return 0 if offset is None else offset + 1
 
-    def _apply(self, tp: TP, records: Any) -> None:
-        applied: list[Record] = records
-        self._store(tp).apply(tp.partition, applied)
+    def _apply(self, tp: TP, records: Sequence[Record]) -> None:
+        self._store(tp).apply(tp.partition, records)
 
     def _store(self, tp: TP) -> RowStore:
         table = self._changelogs[tp.topic]
