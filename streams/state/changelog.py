@@ -27,7 +27,7 @@ Apply = Callable[[TP, Sequence[Record]], None]
 LOOK_S = 0.005
 # Only what was committed: a transaction that was aborted must not become state.
 OPTIONS = FetchOptions(
-    wait_ms=100, partition_bytes=2 * 1024 * 1024, max_bytes=16 * 1024 * 1024, committed_only=True
+    wait_ms=100, partition_bytes=2 * 1024 * 1024, max_bytes=16 * 1024 * 1024, committed_only=True, in_frames=True
 )  # fmt: skip
 
 

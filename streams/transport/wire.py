@@ -32,7 +32,7 @@ class Fetched:
     highwater: int
     stable: int
     aborted: Sequence[tuple[int, int]]
-    records: bytes
+    records: bytes | memoryview
 
 
 class FetchResponse(Response):  # type: ignore[misc]
@@ -42,13 +42,13 @@ class FetchResponse(Response):  # type: ignore[misc]
     API_VERSION = FETCH_VERSION
     SCHEMA = Schema()
 
-    body: bytes = b""
+    body: bytes | memoryview = b""
 
     @classmethod
-    def decode(cls, data: BytesIO | bytes) -> Self:
-        """Keep what follows the header."""
+    def decode(cls, data: BytesIO | bytes | memoryview) -> Self:
+        """Keep what follows the header. Of a memoryview nothing is copied, and its memory must stay as it is."""
         response = cls()
-        response.body = data if isinstance(data, bytes) else data.read()
+        response.body = data.read() if isinstance(data, BytesIO) else data
         return response
 
     def __repr__(self) -> str:
@@ -62,7 +62,7 @@ class FetchResponse(Response):  # type: ignore[misc]
         at += 4
         for _ in range(topics):
             (size,) = _SHORT.unpack_from(body, at)
-            topic = body[at + 2 : at + 2 + size].decode()
+            topic = str(body[at + 2 : at + 2 + size], "utf-8")
             at += 2 + size
             (partitions,) = _INT.unpack_from(body, at)
             at += 4
