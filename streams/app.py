@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
+from schemas.state import source_offsets
 from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
 from streams.agents.wiring import connect
 from streams.batcher.pipeline import Wiring
@@ -19,6 +20,7 @@ from streams.logic.products import ProductLogic
 from streams.metrics import declared as metrics
 from streams.metrics.health import Health
 from streams.state.options import Rocks
+from streams.state.order import SourceOffsets
 from streams.state.rows import Rows
 from streams.state.table import GlobalRowTable, RowTable, declare
 from streams.transport.consumer import RunConsumer
@@ -51,10 +53,12 @@ class WorkerBuilder:
         """The cluster's name of a declared topic."""
         return self.settings.topics.prefix + name
 
-    def table(self, source: TopicSpec, spec: TopicSpec, *, shared: bool) -> Rows:
+    def table(
+        self, source: TopicSpec, spec: TopicSpec, *, shared: bool, source_offsets: SourceOffsets | None = None
+    ) -> Rows:
         """Register the table that the agent of `source` writes and whose changelog is `spec`.
 
-        Every worker holds all of a `shared` table.
+        Every worker holds all of a `shared` table. `source_offsets` reads from rows how far in the source they reach.
         """
         table = declare(
             self.app,
@@ -67,6 +71,7 @@ class WorkerBuilder:
             folder=self.settings.state.dir,
             row_cache_bytes=self.settings.state.row_cache_bytes,
             on_recovered=metrics.RECOVERED_ROWS.labels(spec.name).inc,
+            source_offsets=source_offsets,
         )
         rows: Rows = table.rows
         return rows
@@ -128,7 +133,7 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
         logic = ProductLogic(products, clock)
         builder.agent(PRODUCT_UPSERT, PRODUCT_FEATURES, features, logic, device)
     if "behaviour" in settings.agents:
-        state = builder.table(USER_BEHAVIOUR, USER_STATE, shared=False)
+        state = builder.table(USER_BEHAVIOUR, USER_STATE, shared=False, source_offsets=source_offsets)
         behaviour = BehaviourLogic(
             load_behaviour(settings.models.behaviour, device),
             lambda keys: features.read(0, keys),
