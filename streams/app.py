@@ -22,10 +22,14 @@ from streams.metrics.health import Health
 from streams.state.options import Rocks
 from streams.state.order import SourceOffsets
 from streams.state.rows import Rows
+from streams.state.snapshots import Snapshots
 from streams.state.table import GlobalRowTable, RowTable, declare
+from streams.state.tables import RowTables
 from streams.transport.consumer import RunConsumer
 from streams.transport.outbox import Outbox
 from streams.worker import WorkerApp, make_app
+
+SNAPSHOT_MAX_AGE_S = 24 * 3_600  # Kafka's delete.retention.ms: for so long a changelog remembers a deletion
 
 
 @dataclass(slots=True)
@@ -45,6 +49,11 @@ class WorkerBuilder:
         self.app = make_app(settings)
         self.health = Health(settings.web.stall_timeout_s)
         self._rocks = Rocks(settings.state.cache_bytes, settings.state.write_buffer_bytes)
+        state = settings.state
+        if state.snapshot_dir is not None:
+            assert isinstance(self.app.tables, RowTables)
+            snapshots = Snapshots(state.snapshot_dir, clock, SNAPSHOT_MAX_AGE_S)
+            self.app.tables.keep_snapshots(snapshots, state.snapshot_interval_s)
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._limit = LetterLimit(settings.letters.max_per_minute, clock)

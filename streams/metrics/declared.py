@@ -35,6 +35,10 @@ END_TO_END_SECONDS = Histogram(
 STATE_READS = Counter("shelfstream_state_reads_total", "State rows looked up.", ["agent"])
 STATE_WRITES = Counter("shelfstream_state_writes_total", "State rows written.", ["agent"])
 RECOVERED_ROWS = Counter("shelfstream_recovered_rows_total", "Rows applied from a changelog.", ["table"])
+SNAPSHOTS = Counter(
+    "shelfstream_snapshots_total", "Snapshots of state, by result: written, failed, used by a recovery.",
+    ["table", "result"],
+)  # fmt: skip
 CHANGELOG_LAG = Gauge(
     "shelfstream_changelog_lag_records",
     "Records of a followed changelog partition that are not applied yet: what a recovery or a standby has before it.",
@@ -47,5 +51,5 @@ STALLED = Gauge("shelfstream_stalled", "How many parts stand still: event loop, 
 
 ALL = (
     EVENTS, EVENT_TYPES, DEAD_LETTERS, WINDOW_ROWS, INFERENCE_SECONDS, END_TO_END_SECONDS,
-    STATE_READS, STATE_WRITES, RECOVERED_ROWS, CHANGELOG_LAG, LAG, MODEL, READY, STALLED,
+    STATE_READS, STATE_WRITES, RECOVERED_ROWS, SNAPSHOTS, CHANGELOG_LAG, LAG, MODEL, READY, STALLED,
 )  # fmt: skip

@@ -18,7 +18,7 @@ from streams.metrics.declared import CHANGELOG_LAG
 from streams.record import Record
 from streams.transport.client import KafkaClient, connect
 from streams.transport.fetcher import FetchOptions, RunFetcher
-from streams.transport.offsets import LATEST, list_offsets
+from streams.transport.offsets import EARLIEST, LATEST, list_offsets
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,10 @@ class ChangelogReader:
     async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
         """The offset after the last committed record of each partition."""
         return await self._there(self._ends(list(tps)))
+
+    async def beginnings(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """The first offset that each partition still has."""
+        return await self._there(self._beginnings(list(tps)))
 
     async def follow(self, starts: Mapping[TP, int]) -> None:
         """Read these partitions from these offsets on, and no others; once it returns, no other is applied."""
@@ -106,6 +110,10 @@ class ChangelogReader:
     async def _ends(self, tps: Sequence[TP]) -> dict[TP, int]:
         await self._ready.wait()
         return await list_offsets(self._client, tps, LATEST, committed_only=True) if tps else {}
+
+    async def _beginnings(self, tps: Sequence[TP]) -> dict[TP, int]:
+        await self._ready.wait()
+        return await list_offsets(self._client, tps, EARLIEST) if tps else {}
 
     async def _follow(self, starts: dict[TP, int]) -> None:
         await self._ready.wait()

@@ -1,13 +1,16 @@
 """The store of one table: a RocksDB per partition (one for all, if the table is global), read and written in bulk."""
 
 import shutil
-from collections.abc import Callable, Container, Iterable, Sequence
+import threading
+import uuid
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from faust.stores.base import Store
 from faust.types import TP
-from rocksdict import Rdict, WriteBatch
+from rocksdict import Checkpoint, Rdict, WriteBatch
 
 from streams.errors import ConfigError, StateDamaged
 from streams.record import Record
@@ -39,6 +42,7 @@ class RowStore(Store[bytes, bytes]):
         self._on_recovered = on_recovered
         self._source_offsets = source_offsets
         self._databases: dict[int, Rdict] = {}
+        self._copying = threading.Lock()  # no database is closed while a snapshot is made of it
         self._highest: dict[int, int] = {}  # source offset in each partition's rows
         self._unlogged = unlogged()
 
@@ -129,6 +133,53 @@ class RowStore(Store[bytes, bytes]):
         self._close(number)
         self._rocks.set_aside(path, reason)
 
+    # -- snapshots -----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def checkpoint(self, partition: int) -> Iterator[tuple[Path, int] | None]:
+        """A copy of the partition's database while the block lasts, and the changelog offset that it reaches or passes.
+
+        It takes no space: tables are hard links. None if the partition is not open, or has no offset yet. Any thread.
+        Errors: StateDamaged.
+        """
+        number, path = self._place(partition)
+        copy = path.with_name(f"{path.name}.checkpoint")
+        shutil.rmtree(copy, ignore_errors=True)  # of a worker that died
+        try:
+            offset = self._copy(number, partition, copy)
+            yield None if offset is None else (copy, offset)
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+
+    def _copy(self, number: int, partition: int, copy: Path) -> int | None:
+        with self._copying:
+            database = self._databases.get(number)
+            if database is None:
+                return None
+            try:
+                offset = self._stored_position(partition)[0]
+                if offset is not None:
+                    # Flushed first: a checkpoint would do it too, but hold the interpreter meanwhile.
+                    database.flush()
+                    Checkpoint(database).create_checkpoint(str(copy))
+                return offset
+            except Exception as error:  # rocksdict raises plain Exception
+                raise self._damaged(partition, "copied", error) from error
+
+    def adopt(self, partition: int, copy: Path) -> None:
+        """Take this copy of a database for the partition's own, which has nothing that the changelog has not."""
+        number, path = self._place(partition)
+        self._close(number)
+        shutil.rmtree(path, ignore_errors=True)
+        copy.rename(path)
+
+    def place_for_copy(self, partition: int) -> Path:
+        """A folder that does not exist, from which `adopt` takes. What earlier ones left is removed."""
+        path = self._place(partition)[1]
+        for left in path.parent.glob(f"{path.name}.copy-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return path.with_name(f"{path.name}.copy-{uuid.uuid4().hex}")
+
     # -- Faust's side --------------------------------------------------------------------------------------------------
 
     def set_persisted_offset(self, tp: TP, offset: int) -> None:
@@ -173,9 +224,10 @@ class RowStore(Store[bytes, bytes]):
         return StateDamaged(f"{self.table_name}[{partition}] in {path} cannot be {done}: {error}")
 
     def _close(self, number: int) -> None:
-        database = self._databases.pop(number, None)
-        if database is not None:
-            database.close()
+        with self._copying:
+            database = self._databases.pop(number, None)
+            if database is not None:
+                database.close()
         self._highest.pop(number, None)
         if self.table.is_global:
             self._highest.clear()
