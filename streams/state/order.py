@@ -7,7 +7,6 @@ it needs a look at what is known of its key; a deleted row says nothing, and wha
 """
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 from streams.record import Record
 
@@ -27,10 +26,10 @@ def newest(
     `highest` is that of everything before the run; `read_stored` gives the rows as they were before it.
     """
     offsets = source_offsets([record.value for record in records])
-    known = [offset for offset in offsets if offset >= 0]
+    known = offsets if min(offsets, default=-1) >= 0 else [offset for offset in offsets if offset >= 0]
     if not known:
         return records, highest
-    if known[0] >= highest and all(before <= after for before, after in pairwise(known)):
+    if known[0] >= highest and known == sorted(known):
         return records, known[-1]
     late: dict[bytes, None] = {}
     for record, offset in zip(records, offsets, strict=True):
