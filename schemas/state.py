@@ -8,6 +8,8 @@ A user's row is a fixed-size little-endian record. Its head, the same for every 
 and what follows belongs to the model (models/behaviour/row.py draws it). The format byte changes when the head does.
 """
 
+from collections.abc import Sequence
+from struct import Struct as Layout
 from zlib import crc32
 
 from msgspec import Struct
@@ -15,6 +17,7 @@ from msgspec import Struct
 ROW_FORMAT = 1
 ROW_HEADER = [("format", "<u1"), ("reserved", "<u1", (3,)), ("model", "<u4"), ("offset", "<i8")]
 ROW_HEADER_BYTES = 16
+_OFFSET = Layout("<q")
 
 
 class ProductFeatures(Struct, array_like=True):
@@ -40,6 +43,12 @@ class ProductFeatures(Struct, array_like=True):
 def model_key(name: str, version: str) -> int:
     """The 32 bits that stand for a model in a state row."""
     return crc32(f"{name}={version}".encode())
+
+
+def source_offsets(rows: Sequence[bytes | None]) -> list[int]:
+    """The source offset that each user's row reaches; -1 for None and for a row of another format."""
+    offset = _OFFSET.unpack_from
+    return [offset(row, 8)[0] if row and row[0] == ROW_FORMAT and len(row) >= ROW_HEADER_BYTES else -1 for row in rows]
 
 
 def attribute_key(name: str, value: str) -> int:

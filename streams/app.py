@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
+from schemas.state import source_offsets
 from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
 from streams.agents.wiring import connect
 from streams.attempts.journal import AttemptsJournal
@@ -24,13 +25,17 @@ from streams.metrics import declared as metrics
 from streams.metrics.health import Health, Recovery
 from streams.metrics.partitions import PartitionWatch, Standing
 from streams.state.options import Rocks
+from streams.state.order import SourceOffsets
 from streams.state.rows import Rows
+from streams.state.snapshots import Snapshots
 from streams.state.table import GlobalRowTable, RowTable, declare
 from streams.state.tables import RowTables
 from streams.transport.consumer import RunConsumer
 from streams.transport.outbox import Outbox
 from streams.transport.transactions import TransactionalProducer
 from streams.worker import WorkerApp, make_app
+
+SNAPSHOT_MAX_AGE_S = 24 * 3_600  # Kafka's delete.retention.ms: for so long a changelog remembers a deletion
 
 
 @dataclass(slots=True)
@@ -50,6 +55,11 @@ class WorkerBuilder:
         self.app = make_app(settings)
         self.health = Health(settings.web.stall_timeout_s)
         self._rocks = Rocks(settings.state.cache_bytes, settings.state.write_buffer_bytes)
+        state = settings.state
+        if state.snapshot_dir is not None:
+            assert isinstance(self.app.tables, RowTables)
+            snapshots = Snapshots(state.snapshot_dir, clock, SNAPSHOT_MAX_AGE_S)
+            self.app.tables.keep_snapshots(snapshots, state.snapshot_interval_s)
         self._model = ModelThread()
         self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._outbox = Outbox(self.app.batches, clock, settings.kafka.compression)
@@ -64,10 +74,12 @@ class WorkerBuilder:
         """The cluster's name of a declared topic."""
         return self.settings.topics.prefix + name
 
-    def table(self, source: TopicSpec, spec: TopicSpec, *, shared: bool) -> Rows:
+    def table(
+        self, source: TopicSpec, spec: TopicSpec, *, shared: bool, source_offsets: SourceOffsets | None = None
+    ) -> Rows:
         """Register the table that the agent of `source` writes and whose changelog is `spec`.
 
-        Every worker holds all of a `shared` table.
+        Every worker holds all of a `shared` table. `source_offsets` reads from rows how far in the source they reach.
         """
         table = declare(
             self.app,
@@ -80,6 +92,7 @@ class WorkerBuilder:
             folder=self.settings.state.dir,
             row_cache_bytes=self.settings.state.row_cache_bytes,
             on_recovered=metrics.RECOVERED_ROWS.labels(spec.name).inc,
+            source_offsets=source_offsets,
         )
         rows: Rows = table.rows
         return rows
@@ -155,7 +168,7 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
         logic = ProductLogic(products, clock)
         builder.agent(PRODUCT_UPSERT, PRODUCT_FEATURES, features, logic, device)
     if "behaviour" in settings.agents:
-        state = builder.table(USER_BEHAVIOUR, USER_STATE, shared=False)
+        state = builder.table(USER_BEHAVIOUR, USER_STATE, shared=False, source_offsets=source_offsets)
         behaviour = BehaviourLogic(
             load_behaviour(settings.models.behaviour, device),
             lambda keys: features.read(0, keys),

@@ -71,6 +71,10 @@ class StateSettings(_Group):
     cache_bytes: int = Field(128 * MIB, ge=8 * MIB, description="block cache shared by all partitions of all tables")
     row_cache_bytes: int = Field(32 * MIB, ge=0, description="rows of each table that stay in Python's memory")
     write_buffer_bytes: int = Field(128 * MIB, ge=8 * MIB, description="memtables of all partitions together")
+    snapshot_dir: Path | None = Field(
+        None, description="folder that all workers reach, for snapshots of their rows; empty: none are taken"
+    )
+    snapshot_interval_s: float = Field(300, gt=0, description="a snapshot of each partition this often, seconds")
     standbys: int = Field(0, ge=0, le=8, description="other workers that keep each partition's state warm")
 
 

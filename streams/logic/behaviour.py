@@ -177,7 +177,10 @@ class BehaviourLogic:
         answer: Answer,
     ) -> None:
         raw, size = memoryview(rows.view(np.uint8).data), rows.dtype.itemsize
-        for slot, item in dict(zip(slots, fresh, strict=True)).items():  # the last event of each slot
+        last = dict(zip(slots, fresh, strict=True))  # the last event of each slot
+        # In the order of their offsets, so that the changelog's rows rise and a recovery need not look at their keys.
+        for slot in sorted(last, key=lambda slot: last[slot].record.offset):
+            item = last[slot]
             if users.slots[item.tp][item.key] == slot:  # else the user was erased after it
                 row = raw[slot * size : (slot + 1) * size]
                 _HEAD.pack_into(row, 0, ROW_FORMAT, self._model_key, item.record.offset)

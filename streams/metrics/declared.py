@@ -40,6 +40,15 @@ TRANSACTION_SECONDS = Histogram(
 STATE_READS = Counter("shelfstream_state_reads_total", "State rows looked up.", ["agent"])
 STATE_WRITES = Counter("shelfstream_state_writes_total", "State rows written.", ["agent"])
 RECOVERED_ROWS = Counter("shelfstream_recovered_rows_total", "Rows applied from a changelog.", ["table"])
+SNAPSHOTS = Counter(
+    "shelfstream_snapshots_total", "Snapshots of state, by result: written, failed, used by a recovery.",
+    ["table", "result"],
+)  # fmt: skip
+CHANGELOG_LAG = Gauge(
+    "shelfstream_changelog_lag_records",
+    "Records of a followed changelog partition that are not applied yet: what a recovery or a standby has before it.",
+    ["topic", "partition"],
+)
 LAG = Gauge("shelfstream_lag_records", "Records in Kafka that are not answered yet.", ["topic", "partition"])
 MODEL = Gauge("shelfstream_model_info", "1 for the model in use.", ["agent", "name", "version", "device"])
 READY = Gauge("shelfstream_ready", "1 while assigned, recovered and not stalled.")
@@ -52,5 +61,5 @@ STILL_SECONDS = Gauge(
 
 ALL = (
     EVENTS, EVENT_TYPES, DEAD_LETTERS, WINDOW_ROWS, INFERENCE_SECONDS, END_TO_END_SECONDS, TRANSACTION_SECONDS,
-    STATE_READS, STATE_WRITES, RECOVERED_ROWS, LAG, MODEL, READY, STALLED, STILL_SECONDS,
+    STATE_READS, STATE_WRITES, RECOVERED_ROWS, SNAPSHOTS, CHANGELOG_LAG, LAG, MODEL, READY, STALLED, STILL_SECONDS,
 )  # fmt: skip

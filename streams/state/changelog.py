@@ -9,14 +9,16 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 from faust.types import TP
 
+from streams.metrics.declared import CHANGELOG_LAG
 from streams.record import Record
 from streams.transport.client import KafkaClient, connect
 from streams.transport.fetcher import FetchOptions, RunFetcher
-from streams.transport.offsets import LATEST, list_offsets
+from streams.transport.offsets import EARLIEST, LATEST, list_offsets
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ Apply = Callable[[TP, Sequence[Record]], None]
 LOOK_S = 0.005
 # Only what was committed: a transaction that was aborted must not become state.
 OPTIONS = FetchOptions(
-    wait_ms=100, partition_bytes=2 * 1024 * 1024, max_bytes=16 * 1024 * 1024, committed_only=True
+    wait_ms=100, partition_bytes=2 * 1024 * 1024, max_bytes=16 * 1024 * 1024, committed_only=True, in_frames=True
 )  # fmt: skip
 
 
@@ -47,7 +49,7 @@ class ChangelogReader:
         self._ready = asyncio.Event()
 
     def start(self) -> None:
-        """Start the thread; it connects when first asked."""
+        """Start the thread, which connects at once; what is asked of it waits for that."""
         self._thread.start()
 
     async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
@@ -56,6 +58,10 @@ class ChangelogReader:
         A reader of committed records reaches it once those transactions are ended, and has all of what they commit.
         """
         return await self._there(self._ends(list(tps)))
+
+    async def beginnings(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """The first offset that each partition still has."""
+        return await self._there(self._beginnings(list(tps)))
 
     async def follow(self, starts: Mapping[TP, int]) -> None:
         """Read these partitions from these offsets on, and no others; once it returns, no other is applied."""
@@ -73,8 +79,7 @@ class ChangelogReader:
         """How many records each followed partition is behind, as of its last fetch. Any thread."""
         if not self._ready.is_set():
             return {}
-        followed, fetcher = self._followed, self._fetcher
-        return {tp: max(0, (fetcher.highwater(tp) or 0) - fetcher.delivered(tp)) for tp in followed}
+        return {tp: self._lag(tp) for tp in self._followed}
 
     def close(self) -> None:
         """Stop the thread and wait for it."""
@@ -93,6 +98,7 @@ class ChangelogReader:
         for task in left:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._show_lags(frozenset())
         if fetching.done() and self._ready.is_set():
             loop.run_until_complete(self._client.close())
         loop.close()
@@ -114,8 +120,13 @@ class ChangelogReader:
         await self._ready.wait()
         return await list_offsets(self._client, tps, LATEST) if tps else {}
 
+    async def _beginnings(self, tps: Sequence[TP]) -> dict[TP, int]:
+        await self._ready.wait()
+        return await list_offsets(self._client, tps, EARLIEST) if tps else {}
+
     async def _follow(self, starts: dict[TP, int]) -> None:
         await self._ready.wait()
+        self._show_lags(frozenset(starts))
         self._followed = frozenset(starts)
         self._fetcher.assign(starts)
 
@@ -128,6 +139,17 @@ class ChangelogReader:
         await self._ready.wait()
         while any(self._fetcher.delivered(tp) < end for tp, end in ends.items()):
             await asyncio.sleep(LOOK_S)
+
+    def _show_lags(self, tps: frozenset[TP]) -> None:
+        """The metric has the partitions that are followed, and no others."""
+        for tp in self._followed - tps:
+            CHANGELOG_LAG.remove(tp.topic, tp.partition)
+        for tp in tps:
+            CHANGELOG_LAG.labels(tp.topic, tp.partition).set_function(partial(self._lag, tp))
+
+    def _lag(self, tp: TP) -> int:
+        """As of the last fetch. Any thread."""
+        return max(0, (self._fetcher.highwater(tp) or 0) - self._fetcher.delivered(tp))
 
     async def _there(self, work: Coroutine[Any, Any, T]) -> T:
         """Run it on the reader's loop and wait for it on this one."""

@@ -10,6 +10,7 @@ from faust.tables.globaltable import GlobalTable
 from faust.tables.table import Table
 
 from streams.state.options import Rocks
+from streams.state.order import SourceOffsets
 from streams.state.rows import Rows
 from streams.state.store import RowStore
 
@@ -23,6 +24,7 @@ class RowTableBase(Table[bytes, bytes]):
         source: str,
         row_cache_bytes: int,
         on_recovered: Callable[[int], None],
+        source_offsets: SourceOffsets | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, key_type=bytes, value_type=bytes, **kwargs)
@@ -30,11 +32,15 @@ class RowTableBase(Table[bytes, bytes]):
         self._rocks = rocks
         self._folder = folder
         self._on_recovered = on_recovered
+        self._source_offsets = source_offsets
         self._row_cache_bytes = row_cache_bytes
 
     def _new_store(self) -> RowStore:
         folder = self._folder / self.name
-        return RowStore(self._rocks, folder, "rocksdb://", self.app, self, on_recovered=self._on_recovered)
+        return RowStore(
+            self._rocks, folder, "rocksdb://", self.app, self,
+            on_recovered=self._on_recovered, source_offsets=self._source_offsets,
+        )  # fmt: skip
 
     def _changelog_topic_name(self) -> str:
         name: str = self.changelog_topic.get_topic_name()  # Faust's assignor asks here, not the topic itself
@@ -68,10 +74,12 @@ class GlobalRowTable(RowTableBase, GlobalTable):
 def declare(
     app: faust.App, table: type[RowTableBase], name: str, source: str, changelog: str, *,
     partitions: int, rocks: Rocks, folder: Path, row_cache_bytes: int, on_recovered: Callable[[int], None],
+    source_offsets: SourceOffsets | None = None,
 ) -> Any:  # fmt: skip
     """Register a table that the agent of the topic `source` writes.
 
     Its changelog topic must exist and have as many partitions as the source.
+    With `source_offsets`, recovery keeps the row that reaches further in the source, whichever is last.
     """
     is_global = issubclass(table, GlobalTable)
     made = table(
@@ -82,6 +90,7 @@ def declare(
         source=source,
         row_cache_bytes=row_cache_bytes,
         on_recovered=on_recovered,
+        source_offsets=source_offsets,
         partitions=partitions,
         is_global=is_global,
         changelog_topic=app.topic(

@@ -7,18 +7,20 @@ end.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 from faust.tables import TableManager
 from faust.types import TP
 
 from streams.errors import StateDamaged
+from streams.metrics.declared import SNAPSHOTS
 from streams.record import Record
 from streams.state.changelog import ChangelogReader
+from streams.state.snapshots import Snapshots
 from streams.state.store import RowStore
 from streams.state.table import RowTableBase
+from streams.state.taker import SnapshotTaker
 from streams.transport.client import servers_of
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,14 @@ class RowTables(TableManager):
     """Registers tables as Faust's does; `take_over` makes those of an assignment ready."""
 
     reader: ChangelogReader
+    snapshots: Snapshots | None = None
+    _taker: SnapshotTaker | None = None
+    _owned: frozenset[TP] = frozenset()
+
+    def keep_snapshots(self, snapshots: Snapshots, interval_s: float) -> None:
+        """Take snapshots of what this worker owns, and recover from them. Before the start."""
+        self.snapshots = snapshots
+        self._taker = SnapshotTaker(snapshots, self._owned_stores, interval_s)
 
     async def on_start(self) -> None:
         """Start the changelog reader. No more tables can be added."""
@@ -41,6 +51,8 @@ class RowTables(TableManager):
 
         self.reader = ChangelogReader(servers_of(self.app.conf.broker), self._apply, failed)
         self.reader.start()
+        if self._taker is not None:
+            self._taker.start()
         self._tables_registered.set()
 
     async def take_over(self, sources: Iterable[TP], standbys: Iterable[TP]) -> None:
@@ -49,6 +61,7 @@ class RowTables(TableManager):
         `standbys` are changelog partitions to keep warm; of a global table all partitions are followed. May be
         cancelled at any point and called anew. Errors: StateDamaged.
         """
+        self._owned = frozenset()
         await self.reader.follow({})  # whatever was read until now is applied, and nothing after it
         owned = set(sources)
         active, passive = self._changelogs_of(owned, set(standbys))
@@ -59,6 +72,8 @@ class RowTables(TableManager):
         ends = await self.reader.ends(active | passive)
         for tp, end in ends.items():
             self._refuse_newer(tp, end)
+        if self.snapshots is not None:
+            await self._copy_snapshots(self.snapshots, ends)
         starts = {tp: self._start(tp) for tp in ends}
         behind = {tp: ends[tp] for tp in active if starts[tp] < ends[tp]}
         if behind:
@@ -68,10 +83,13 @@ class RowTables(TableManager):
         await self.reader.keep(passive)
         if behind:
             log.info("state is recovered")
+        self._owned = frozenset(active)
 
     async def on_stop(self) -> None:
         """Stop reading, write what is durable, then close the tables."""
         self.reader.close()
+        if self._taker is not None:
+            self._taker.close()
         for table in self._row_tables():
             with suppress(StateDamaged):  # told already, and the changelog has it
                 table.rows.flush()
@@ -102,18 +120,42 @@ class RowTables(TableManager):
                 tp.partition, f"it reaches offset {offset} of {tp.topic}[{tp.partition}], which ends at {end}"
             )
 
+    async def _copy_snapshots(self, snapshots: Snapshots, ends: Mapping[TP, int]) -> None:
+        """Begin from a snapshot where there is no local state, or where the changelog no longer follows on it."""
+        firsts = await self.reader.beginnings(tp for tp in ends if not self._table(tp).is_global)
+        for tp, first in firsts.items():
+            store, end = self._store(tp), ends[tp]
+            offset = store.persisted_offset(tp)
+            if first == end or (offset is not None and offset + 1 >= first):
+                continue
+            copy = store.place_for_copy(tp.partition)
+            manifest = await asyncio.to_thread(snapshots.copy_newest, tp, first, end, copy)
+            if manifest is None:
+                continue
+            if offset is not None:
+                store.start_anew(tp.partition, f"its changelog begins at {first}, past the offset {offset} it reaches")
+            store.adopt(tp.partition, copy)
+            self._refuse_newer(tp, end)
+            SNAPSHOTS.labels(store.table_name, "used").inc()
+            log.info("%s[%d] begins from a snapshot of offset %d", tp.topic, tp.partition, manifest.offset)
+
+    def _owned_stores(self) -> dict[TP, RowStore]:
+        return {tp: self._store(tp) for tp in self._owned if not self._table(tp).is_global}
+
     def _start(self, tp: TP) -> int:
         offset = self._store(tp).persisted_offset(tp)
         return 0 if offset is None else offset + 1
 
-    def _apply(self, tp: TP, records: Any) -> None:
-        applied: list[Record] = records
-        self._store(tp).apply(tp.partition, applied)
+    def _apply(self, tp: TP, records: Sequence[Record]) -> None:
+        self._store(tp).apply(tp.partition, records)
 
     def _store(self, tp: TP) -> RowStore:
+        return self._table(tp).store
+
+    def _table(self, tp: TP) -> RowTableBase:
         table = self._changelogs[tp.topic]
         assert isinstance(table, RowTableBase)
-        return table.store
+        return table
 
     def _failed(self, error: BaseException) -> None:
         self.add_future(self.crash(error))

@@ -24,6 +24,7 @@ from faust.types import TP
 from streams.errors import ClusterError
 from streams.record import Record
 from streams.transport.client import KafkaClient, hang_up
+from streams.transport.frames import read_in_frames
 from streams.transport.offsets import EARLIEST, list_offsets
 from streams.transport.records import read_records
 from streams.transport.wire import Fetched, FetchRequest, FetchResponse
@@ -46,6 +47,7 @@ class FetchOptions:
     partition_bytes: int = 256 * 1024
     max_bytes: int = 2 * 1024 * 1024
     committed_only: bool = False
+    in_frames: bool = False  # see streams.transport.frames: for fetches of megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,8 @@ class RunFetcher:
             committed_only=options.committed_only,
         )
         try:
+            if options.in_frames:
+                await read_in_frames(self._client, node)
             response: FetchResponse = await asyncio.wait_for(
                 self._client.send(node, request), ANSWER_S + wait_ms / 1000
             )

@@ -32,7 +32,7 @@ class Fetched:
     highwater: int
     stable: int
     aborted: Sequence[tuple[int, int]]
-    records: bytes
+    records: bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,16 @@ class _Raw:
     """What aiokafka's connection writes or has read, as bytes."""
 
     SCHEMA = Schema()
-    body: bytes = b""
+    body: bytes | memoryview = b""
 
-    def encode(self) -> bytes:
+    def encode(self) -> bytes | memoryview:
         return self.body
 
     @classmethod
-    def decode(cls, data: BytesIO | bytes) -> Self:
-        """Keep what follows the header."""
+    def decode(cls, data: BytesIO | bytes | memoryview) -> Self:
+        """Keep what follows the header. Of a memoryview nothing is copied, and its memory must stay as it is."""
         raw = cls()
-        raw.body = data if isinstance(data, bytes) else data.read()
+        raw.body = data.read() if isinstance(data, BytesIO) else data
         return raw
 
     def __repr__(self) -> str:
@@ -153,7 +153,7 @@ class ProduceRequest(Request[ProduceStruct]):  # type: ignore[misc]
 class _Cursor:
     """Reads fields one after the other."""
 
-    def __init__(self, body: bytes, at: int) -> None:
+    def __init__(self, body: bytes | memoryview, at: int) -> None:
         self._body = body
         self._at = at
 
@@ -162,7 +162,7 @@ class _Cursor:
         self._at += fields.size
         return fields.unpack_from(self._body, at)
 
-    def blob(self) -> bytes:
+    def blob(self) -> bytes | memoryview:
         """Bytes with their length before them; null reads as empty."""
         (size,) = self.read(_INT)
         return self._take(size)
@@ -172,12 +172,12 @@ class _Cursor:
         (topics,) = self.read(_INT)
         for _ in range(topics):
             (size,) = self.read(_SHORT)
-            topic = self._take(size).decode()
+            topic = str(self._take(size), "utf-8")
             (partitions,) = self.read(_INT)
             for _ in range(partitions):
                 yield topic
 
-    def _take(self, size: int) -> bytes:
+    def _take(self, size: int) -> bytes | memoryview:
         at = self._at
         self._at += max(0, size)
         return self._body[at : self._at]

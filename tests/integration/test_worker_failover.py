@@ -12,12 +12,13 @@ pytestmark = pytest.mark.integration
 
 def recovered(worker: Worker) -> float:
     """Rows of user state that this worker took from the changelog."""
+    return sum(samples(worker, 'shelfstream_recovered_rows_total{table="user-state"'))
+
+
+def samples(worker: Worker, beginning: str) -> list[float]:
+    """The values of metrics whose lines begin so."""
     lines = worker.get("/metrics")[1].splitlines()
-    return sum(
-        float(line.split()[-1])
-        for line in lines
-        if line.startswith('shelfstream_recovered_rows_total{table="user-state"')
-    )
+    return [float(line.split()[-1]) for line in lines if line.startswith(beginning)]
 
 
 def both(place: Place, start_worker: StartWorker, **settings: str) -> tuple[Worker, Worker]:
@@ -39,6 +40,9 @@ def test_a_standby_has_the_dead_workers_rows_before_it_takes_over(place: Place, 
     place.read(USER_PREDICTIONS.name, 400)
     written = place.count(USER_STATE.name)
     wait_until(lambda: recovered(first) + recovered(second) >= written, "warm standbys", why=place.logs)
+    lag, topic = "shelfstream_changelog_lag_records", place.topic(USER_STATE.name)
+    lags = [samples(second, f'{lag}{{partition="{number}",topic="{topic}"') for number in range(place.partitions)]
+    assert sorted(lags) == [[], [0]]  # its standby; what it owns it does not follow
     warm = recovered(second)
     first.kill()
     shoppers.send(200)

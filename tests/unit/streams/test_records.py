@@ -64,6 +64,13 @@ def test_a_cut_batch_at_the_end_is_left_for_the_next_fetch() -> None:
     assert values(data, 0) == ([(0, b"a")], 1)
 
 
+def test_records_are_read_from_memory_that_is_no_bytes_object_and_live_on_without_it() -> None:
+    memory = bytearray(batch(0, [b"a" * 50, b"b"]) + batch(2, [b"c"]) + batch(3, [b"d"])[:9])
+    found, following = read_records(memoryview(memory), 1)
+    memory[:] = bytes(len(memory))
+    assert ([record.value for record in found], following) == ([b"b", b"c"], 3)
+
+
 def test_a_flipped_bit_is_an_error() -> None:
     data = bytearray(batch(0, [b"a"]))
     data[-2] ^= 1

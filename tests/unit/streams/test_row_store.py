@@ -10,6 +10,7 @@ import pytest
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
+from schemas.state import ROW_FORMAT, source_offsets
 from streams.errors import ConfigError, StateDamaged
 from streams.state.options import Rocks
 from streams.state.store import RowStore
@@ -36,10 +37,10 @@ def recovered() -> list[int]:
 def open_store(tmp_path: Path, recovered: list[int]) -> Iterator[OpenStore]:
     rocks, stores = Rocks(8 * MIB, 8 * MIB), []
 
-    def make(*, shared: bool = False, folder: Path = tmp_path / "rows") -> RowStore:
+    def make(*, shared: bool = False, folder: Path = tmp_path / "rows", **options: Any) -> RowStore:
         table: Any = SimpleNamespace(is_global=shared, name="rows")
         app: Any = SimpleNamespace(conf=SimpleNamespace(), loop=None)
-        store = RowStore(rocks, folder, "rocksdb://", app, table, on_recovered=recovered.append)
+        store = RowStore(rocks, folder, "rocksdb://", app, table, on_recovered=recovered.append, **options)
         stores.append(store)
         return store
 
@@ -133,6 +134,51 @@ def test_recovery_of_a_run_longer_than_one_batch_keeps_every_row(
     assert store.read(0, [key for key, _ in rows]) == [row for _, row in rows]
     assert store.persisted_offset(log_tp(0)) == 149
     assert recovered == [50]
+
+
+def row(offset: int) -> bytes:
+    """A user's row that reaches this source offset."""
+    return bytes((ROW_FORMAT, 0, 0, 0)) + b"mod." + offset.to_bytes(8, "little")
+
+
+def test_recovery_keeps_the_row_that_reaches_further_in_the_source_across_runs_and_restarts(
+    open_store: OpenStore, recovered: list[int]
+) -> None:
+    store = open_store(source_offsets=source_offsets)
+    store.apply(0, rows_from(0, [(b"a", row(10)), (b"b", row(11))]))
+    store.apply(0, rows_from(2, [(b"a", row(4)), (b"b", row(12))]))
+    assert store.read(0, [b"a", b"b"]) == [row(10), row(12)]
+    store.close()
+    again = open_store(source_offsets=source_offsets)
+    again.apply(0, rows_from(4, [(b"b", row(3)), (b"c", row(5)), (b"a", row(13))]))
+    assert again.read(0, [b"a", b"b", b"c"]) == [row(13), row(12), row(5)]
+    assert again.persisted_offset(log_tp(0)) == 6
+    assert recovered == [2, 2, 3]
+
+
+def test_an_older_row_does_not_replace_one_that_the_owner_wrote(open_store: OpenStore) -> None:
+    store = open_store(source_offsets=source_offsets)
+    store.write(0, [b"a"], [row(20)], 0)
+    store.apply(0, rows_from(1, [(b"a", row(19))]))
+    assert store.read(0, [b"a"]) == [row(20)]
+
+
+def test_a_copy_of_before_rows_told_their_offsets_has_each_row_looked_at(open_store: OpenStore) -> None:
+    older = open_store()
+    older.write(0, [b"a"], [row(20)], 0)
+    older.close()
+    store = open_store(source_offsets=source_offsets)
+    store.apply(0, rows_from(1, [(b"a", row(19)), (b"b", row(21))]))
+    assert store.read(0, [b"a", b"b"]) == [row(20), row(21)]
+
+
+def test_a_copy_that_is_started_anew_forgets_how_far_its_rows_reached(open_store: OpenStore) -> None:
+    store = open_store(source_offsets=source_offsets)
+    store.write(0, [b"a"], [row(20)], 5)
+    store.start_anew(0, "the topic was made anew")
+    store.apply(0, rows_from(0, [(b"a", row(1)), (b"a", row(2))]))
+    assert store.read(0, [b"a"]) == [row(2)]
+    assert store._position(0, 1) == b"1 2"
 
 
 def test_a_partition_that_is_not_kept_is_closed_and_keeps_its_rows(open_store: OpenStore) -> None:
