@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks import kafka, shop
 from benchmarks.purchases import purchase_events
+from benchmarks.serving import Serving
 from benchmarks.setting import BenchmarkFailed, Setting
 from models.columns import EventColumns
 from models.predict import load_behaviour
@@ -56,7 +57,7 @@ def run(setting: Setting) -> dict[str, Any]:
     }
 
 
-def _recover(serving: shop.Serving, rows: int, limit_seconds: float) -> dict[str, float]:
+def _recover(serving: Serving, rows: int, limit_seconds: float) -> dict[str, float]:
     """Rows a second from the first sample that has rows to the one that has all; the clock is this process's own."""
     samples: list[tuple[float, float]] = []
     began = time.monotonic()

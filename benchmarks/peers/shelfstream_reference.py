@@ -1,6 +1,9 @@
 """shelfstream's engine on the reference job: all of it but the shipped models.
 
 BENCH_BROKER=... BENCH_TOPICS=events,answers BENCH_FOLDER=... python -m benchmarks.peers.shelfstream_reference
+
+BENCH_PARTITIONS (4) and BENCH_WEB_PORT (none) are for the benchmarks that ask for more than throughput; every other
+setting can be given by its variable, as to any worker.
 """
 
 import os
@@ -24,9 +27,9 @@ def main() -> int:
             "name": source,
             "kafka.bootstrap_servers": os.environ["BENCH_BROKER"],
             "kafka.compression": "none",  # as the stock workers, whose default it is
-            "topics.partitions": PARTITIONS,
+            "topics.partitions": int(os.environ.get("BENCH_PARTITIONS", PARTITIONS)),
             "state.dir": Path(os.environ["BENCH_FOLDER"]) / "state",
-            "web.port": 0,
+            "web.port": int(os.environ.get("BENCH_WEB_PORT", 0)),
         }
     )
     device = choose_device("cpu", settings.models.threads)
