@@ -19,7 +19,7 @@ def create_topics(bootstrap: str, topics: dict[str, dict[str, str]], partitions:
 
     Errors: RuntimeError when the broker refuses one, TimeoutError.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 4})
     wanted = [NewTopic(name, partitions, 1, config=config) for name, config in topics.items()]
     for name, made in admin.create_topics(wanted, operation_timeout=20).items():
         try:
@@ -48,7 +48,7 @@ def _wait_for_leaders(consumer: Consumer, places: list[TopicPartition]) -> None:
 
 def delete_topics(bootstrap: str, topics: list[str]) -> None:
     """Delete the topics with all that is in them. Errors: RuntimeError when the broker refuses one."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 4})
     for name, gone in admin.delete_topics(topics, operation_timeout=20).items():
         try:
             gone.result(timeout=30)

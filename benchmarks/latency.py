@@ -107,7 +107,7 @@ def _measure(loop: OpenLoop, load: Load, warm: int, serving: Serving | None = No
 
 def _itself(rate: float, events: int) -> Load:
     made = reference_worker.load(rate, events)
-    return Load(made.records, rate, events, lambda message: message.offset())
+    return Load(made.records, rate, events, lambda message: message.offset() or 0)
 
 
 def _purchases(rate: float, events: int) -> Load:
@@ -115,4 +115,4 @@ def _purchases(rate: float, events: int) -> Load:
 
 
 def _source_offset(message: Message) -> int:
-    return _prediction(message.value()).source.offset
+    return _prediction(message.value() or b"").source.offset

@@ -146,7 +146,7 @@ class OpenLoop:
             if message is None or message.error():
                 continue
             now = time.monotonic()
-            partition = message.partition()
+            partition = message.partition() or 0
             place = offset_of(message) - firsts[partition]
             if place < 0:
                 continue  # the answer to an earlier event, sent once more

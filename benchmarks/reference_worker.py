@@ -74,4 +74,4 @@ def load(rate: float, events: int) -> Load:
 
 def answered_offset(message: Message) -> int:
     """The source offset that an answer of the job names."""
-    return _answer(message.value()).offset
+    return _answer(message.value() or b"").offset
