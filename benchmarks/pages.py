@@ -70,9 +70,9 @@ def sizing(results: Results, name: str) -> str:
         "",
         MADE.format(name=name),
         "",
-        "Reckoned for the shipped behaviour model from [what was measured](performance.md) on one small machine. Broker",
-        "and sender took their part of its cores, so a worker that has them to itself does more. What is not measured is",
-        "assumed and listed below: put in your own values (`benchmarks/sizing.py`).",
+        "Reckoned for the shipped behaviour model from [what was measured](performance.md) on one small machine, whose",
+        "cores broker and sender shared with the worker: one that has them to itself does more. What is not measured",
+        "is assumed and listed below: put in your own values (`benchmarks/sizing.py`).",
         "",
         "## The arithmetic",
         "",
@@ -93,14 +93,14 @@ def sizing(results: Results, name: str) -> str:
         "| | value |",
         "|---|---:|",
     ]
-    lines += [f"| {field.name.replace('_', ' ')} | {getattr(wanted, field.name):,g} |" for field in fields(wanted)]
+    lines += [f"| {field.name.replace('_', ' ')} | {getattr(wanted, field.name):,} |" for field in fields(wanted)]
     return "\n".join([*lines, ""])
 
 
 def _grows(results: Results) -> str:
     found = results["figures"].get("growth")
     if found is None:
-        return "What an event costs with more users and partitions is not measured yet: `--only growth`."
+        return "What more users and partitions of one\nworker cost is not measured yet: `--only growth`."
     users, partitions = list(found["users"]), list(found["partitions"])
     of_users, of_partitions = found["users_ratio"]["uniform"], found["partitions_ratio"]
     return (
@@ -158,8 +158,8 @@ def _steps(results: Results) -> list[str]:
     jobs = [name for name in JOBS if name in found]
     lines = [
         "Microseconds of one event in full windows, each step by the clock around the engine's own function on real",
-        "records (`python -m benchmarks --only steps`). The last line is what a worker under load needs besides, by its",
-        "processor time per event: event loop, sockets, Faust, RocksDB's own threads.",
+        "records (`python -m benchmarks --only steps`). The last line is what a worker under load has besides, by its",
+        "processor time: event loop, sockets, Faust, RocksDB's own threads.",
         "",
         f"| step | {' | '.join(JOBS[name] for name in jobs)} |",
         "|---|" + "---:|" * len(jobs),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Self
 
-GB, MB = 1e9, 1e6
+GB = 1e9
 HOURS_A_MONTH = 730
 DAY_SECONDS = 86_400
 
@@ -21,11 +21,11 @@ class NotMeasured(LookupError):
 class Assumptions:
     """What is wanted and what is not for us to measure. Prices in US dollars, near the list prices of large clouds."""
 
-    events_per_second: float = 1_000_000
+    events_per_second: int = 1_000_000
     users: int = 200_000_000
     busy_share: float = 0.7  # of what a worker can do: the rest is for peaks, and to catch up after a failure
     worker_cores: int = 2
-    worker_other_bytes: float = 1.0 * GB  # of memory: page cache for RocksDB's files and the system
+    worker_other_bytes: int = 1_000_000_000  # of memory: page cache for RocksDB's files and the system
     partitions_per_worker: int = 2  # so that the cluster can double before the topics must be made anew
     replicas: int = 3
     standbys: int = 1
@@ -33,9 +33,9 @@ class Assumptions:
     output_days: float = 1
     changelog_slack: float = 1.5  # rows that were replaced and not compacted yet
     state_slack: float = 1.6  # the same in RocksDB, and room for a compaction
-    broker_bytes_per_second: float = 150 * MB  # that a broker writes and sends to others beside, a third of 10 Gbit/s
+    broker_bytes_per_second: int = 150_000_000  # that a broker writes and sends to others beside, a third of 10 Gbit/s
     broker_cores: int = 4
-    broker_memory_bytes: float = 16 * GB
+    broker_memory_bytes: int = 16_000_000_000
     core_hour: float = 0.04
     memory_gb_hour: float = 0.005
     disk_gb_month: float = 0.08
