@@ -100,7 +100,8 @@ class ReferenceLogic:
         for slot in np.unique(slots[fresh]).tolist():
             tp, key = columns.users[slot]
             answer.partitions[tp].rows[key] = raw[slot * size : (slot + 1) * size]
-        values = self._values(offsets[fresh].tolist(), classes, confidences)
+        encode, at = self._encode, offsets[fresh].tolist()
+        values = [encode(Answer(*one)) for one in zip(at, classes, confidences, strict=True)]
         keys = columns.keys if len(fresh) == len(slots) else [columns.keys[place] for place in fresh.tolist()]
         begin = 0
         for tp, end in columns.ends.items():
@@ -111,11 +112,6 @@ class ReferenceLogic:
             begin = until
         answer.results["predicted"] += len(fresh)
         answer.results["redelivered"] += len(slots) - len(fresh)
-
-    def _values(self, at: list[int], classes: list[list[int]], confidences: list[list[float]]) -> list[bytes]:
-        """The encoded answers."""
-        encode = self._encode
-        return [encode(Answer(*one)) for one in zip(at, classes, confidences, strict=True)]
 
     @torch.inference_mode()
     def _infer(

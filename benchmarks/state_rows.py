@@ -7,14 +7,14 @@ from typing import Literal
 import numpy as np
 
 from benchmarks.purchases import purchase_events
-from benchmarks.reference_events import HIDDEN, TOKENS
-from benchmarks.reference_model import ROW
+from benchmarks.reference_events import HALVES, HIDDEN, TOKENS
 from models.columns import EventColumns
 from models.predict import load_behaviour
 from schemas.events import EVENT_TYPES
-from schemas.state import ROW_FORMAT, model_key
+from schemas.state import ROW_FORMAT, ROW_HEADER, model_key
 
 DISTINCT_ROWS = 2_000
+REFERENCE_ROW = np.dtype([*ROW_HEADER, ("halves", HALVES)])  # as our worker stores the state of the reference job
 ZIPF_EXPONENT = 1.0  # a shop's busiest user has twice the events of the second, three times those of the third
 
 Draw = Literal["uniform", "zipf"]
@@ -28,10 +28,10 @@ def keyed(rows: list[bytes], users: int) -> Iterator[tuple[bytes, bytes]]:
 def reference_rows() -> list[bytes]:
     """Rows of the reference job (272 bytes), numbers as an LSTM's: h between -1 and 1, c a little wider."""
     rng = np.random.default_rng(5)
-    rows = np.zeros(DISTINCT_ROWS, ROW)
+    rows = np.zeros(DISTINCT_ROWS, REFERENCE_ROW)
     rows["format"], rows["model"], rows["offset"] = ROW_FORMAT, model_key("reference", "1"), -1
-    rows["c"] = rng.normal(0, 1, (DISTINCT_ROWS, HIDDEN))
-    rows["h"] = np.tanh(rows["c"].astype(np.float32)) * rng.random((DISTINCT_ROWS, HIDDEN))
+    cells = rng.normal(0, 1, (DISTINCT_ROWS, HIDDEN))
+    rows["halves"]["c"], rows["halves"]["h"] = cells, np.tanh(cells) * rng.random((DISTINCT_ROWS, HIDDEN))
     return [row.tobytes() for row in rows]
 
 

@@ -63,7 +63,6 @@ WITHIN: tuple[tuple[type, str, str], ...] = (
     (RowStore, "read", "rows_of_disk"),
     (RowStore, "write", "disk"),
     (ReferenceLogic, "_infer", "model"),
-    (ReferenceLogic, "_values", "encode"),
     (BehaviourPredictor, "step", "model"),
     (BehaviourLogic, "_predictions", "encode"),
     (Batch, "encode", "checksum"),

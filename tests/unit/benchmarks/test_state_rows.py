@@ -3,20 +3,19 @@
 import numpy as np
 import pytest
 
-from benchmarks.reference_model import ROW
-from benchmarks.state_rows import Draw, drawn_users, keyed, reference_rows
+from benchmarks.state_rows import REFERENCE_ROW, Draw, drawn_users, keyed, reference_rows
 from schemas.state import ROW_FORMAT, model_key
 
 USERS, EVENTS = 10_000, 200_000
 
 
 def test_rows_of_the_reference_job_are_its_own_and_count_no_event() -> None:
-    rows = np.frombuffer(b"".join(reference_rows()), ROW)
+    rows = np.frombuffer(b"".join(reference_rows()), REFERENCE_ROW)
     assert set(rows["format"]) == {ROW_FORMAT}
     assert set(rows["model"]) == {model_key("reference", "1")}
     assert set(rows["offset"]) == {-1}
-    assert np.abs(rows["h"].astype(float)).max() <= 1
-    assert len(np.unique(rows["h"], axis=0)) == len(rows)
+    assert np.abs(rows["halves"]["h"].astype(float)).max() <= 1
+    assert len(np.unique(rows["halves"]["h"], axis=0)) == len(rows)
 
 
 def test_every_user_has_one_row() -> None:
