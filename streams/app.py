@@ -10,6 +10,8 @@ from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USE
 from streams.agents.wiring import connect
 from streams.batcher.pipeline import Wiring
 from streams.clock import Clock, now_ms
+from streams.commit.effects import Committer, Committing
+from streams.commit.transaction import Transactions
 from streams.config import Settings
 from streams.device import choose_device
 from streams.letters.limit import LetterLimit
@@ -23,6 +25,7 @@ from streams.state.rows import Rows
 from streams.state.table import GlobalRowTable, RowTable, declare
 from streams.transport.consumer import RunConsumer
 from streams.transport.outbox import Outbox
+from streams.transport.transactions import TransactionalProducer
 from streams.worker import WorkerApp, make_app
 
 
@@ -45,6 +48,11 @@ class WorkerBuilder:
         self._rocks = Rocks(settings.state.cache_bytes, settings.state.write_buffer_bytes)
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._outbox = Outbox(self.app.batches, clock, settings.kafka.compression)
+        if isinstance(self.app.batches, TransactionalProducer):
+            self.app.transactions = Transactions(
+                self.app.batches, self._outbox, self.app.member, settings.kafka.transaction_interval_ms / 1000
+            )
         self._limit = LetterLimit(settings.letters.max_per_minute, clock)
 
     def topic(self, name: str) -> str:
@@ -74,12 +82,10 @@ class WorkerBuilder:
     def agent(self, source: TopicSpec, changelog: TopicSpec, rows: Rows, logic: Logic, device: str) -> None:
         """Register an agent that reads `source`, answers with `logic` and keeps `rows`."""
         wiring = Wiring(
-            outbox=Outbox(self.app.batches, self.clock, self.settings.kafka.compression),
-            changelog=self.topic(changelog.name),
+            committer=self._committer(self.topic(changelog.name), rows),
             topic=self.topic,
             rows=rows,
             highwater=self._highwater,
-            answered=self._answered,
             room=self._room,
             model_thread=self._model_thread,
             disk_thread=self._disk_thread,
@@ -93,13 +99,13 @@ class WorkerBuilder:
         self.health.agents[logic.name] = pipeline.progress
         metrics.MODEL.labels(logic.name, logic.model_name, logic.model_version, device).set(1)
 
+    def _committer(self, changelog: str, rows: Rows) -> Committing:
+        if self.app.transactions is not None:
+            return self.app.transactions.committer(changelog, rows.durable)
+        return Committer(self._outbox, changelog, rows.durable, self.app.answered)
+
     def _highwater(self, tp: TP) -> int:
         return self.app.consumer.highwater(tp)
-
-    def _answered(self, tp: TP, offset: int) -> None:
-        consumer = self.app.consumer
-        assert isinstance(consumer, RunConsumer)
-        consumer.answered(tp, offset)
 
     def _room(self) -> None:
         consumer = self.app.consumer
@@ -148,5 +154,5 @@ def _kafka_silent_s(app: WorkerApp) -> float:
 def _has_partitions(app: WorkerApp) -> bool:
     try:
         return bool(app.started and app._consumer is not None and app.consumer.assignment())
-    except ConsumerNotStarted:  # for the moment between making the consumer and its thread running
+    except ConsumerNotStarted:  # it is made, and not connected yet
         return False

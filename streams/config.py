@@ -38,7 +38,15 @@ class KafkaSettings(_Group):
     instance_id: str | None = Field(
         None, description="static membership (KIP-345): a worker of this id that is back in time keeps its partitions"
     )
-    commit_interval_s: float = Field(1, gt=0, description="source offsets are committed this often, seconds")
+    commit_interval_s: float = Field(
+        1, gt=0, description="at least once: source offsets are committed this often, seconds"
+    )
+    transaction_interval_ms: float = Field(
+        20, ge=0, le=10_000, description="exactly once: a transaction begins this long after the last at the earliest"
+    )
+    transaction_timeout_s: float = Field(
+        10, ge=1, le=900, description="exactly once: the transaction of a worker that died is ended after this, seconds"
+    )
 
 
 class TopicSettings(_Group):
@@ -107,6 +115,9 @@ class Settings(BaseSettings):
     name: str = Field("shelfstream", pattern=r"^[a-zA-Z0-9._-]+$", description="consumer group of the workers")
     agents: list[Literal["products", "behaviour"]] = Field(
         ["products", "behaviour"], min_length=1, description="which agents this worker runs"
+    )
+    delivery: Literal["at-least-once", "exactly-once"] = Field(
+        "at-least-once", description="exactly-once: outputs, state and offsets in one Kafka transaction"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run; auto prefers CUDA")
     kafka: Annotated[KafkaSettings, Field(default_factory=KafkaSettings)]

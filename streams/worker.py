@@ -11,18 +11,27 @@ from faust.app import BootStrategy
 from faust.types import TP
 
 from streams.batcher.pipeline import Pipeline
+from streams.commit.transaction import Transactions
 from streams.config import Settings
 from streams.errors import Stop
+from streams.state.identity import worker_id
 from streams.state.tables import RowTables
 from streams.transport.assignor import SourceAssignor
+from streams.transport.client import servers_of
 from streams.transport.consumer import RunConsumer
 from streams.transport.fetcher import FetchOptions
 from streams.transport.kafka import RunTransport
 from streams.transport.producer import BatchProducer
+from streams.transport.requests import Member
+from streams.transport.transactions import TransactionalProducer
 
 log = logging.getLogger(__name__)
 BEAT_S = 0.5
 DRAIN_SECONDS = 8.0  # at most, of the 10 in which a worker ends after SIGTERM
+LOST = (
+    "the consumer group has not heard of this worker for kafka.session_timeout_s and has given its partitions to "
+    "others, while windows were under way: it stops rather than write beside them"
+)
 BUFFERED_RUNS = 64  # in Faust's queue of one agent, which hands them on at once; `has_room` bounds what waits
 
 
@@ -40,6 +49,7 @@ class WorkerApp(faust.App):
     BootStrategy = _Boot
     pipelines: dict[str, Pipeline]
     batches: BatchProducer
+    transactions: Transactions | None = None
     fetch_options: FetchOptions
     beat: Callable[[], None]
     failure: BaseException | None = None
@@ -50,10 +60,30 @@ class WorkerApp(faust.App):
         pipeline = self.pipelines.get(tp.topic)
         return pipeline is not None and pipeline.has_room()
 
+    def answered(self, tp: TP, offset: int) -> None:
+        """Source records are answered up to and with this offset, which is to be committed."""
+        consumer = self.consumer
+        assert isinstance(consumer, RunConsumer)
+        consumer.answered(tp, offset)
+
+    def holds_partitions(self) -> bool:
+        """Whether no other worker can have our partitions yet."""
+        return isinstance(self._consumer, RunConsumer) and self._consumer.holds()
+
+    def member(self) -> Member:
+        """Who we are in the group. Errors: Stop if the group took us for dead."""
+        consumer = self.consumer
+        assert isinstance(consumer, RunConsumer)
+        if consumer.is_out:
+            raise Stop(LOST)
+        return consumer.member()
+
     async def on_start(self) -> None:
         """Start the pipelines with the app, so that an error in one stops the worker."""
         await self.batches.start()
         self.add_future(self._beat())
+        if self.transactions is not None:
+            self.add_future(self.transactions.run())
         await super().on_start()
         for pipeline in self.pipelines.values():
             await self.add_runtime_dependency(pipeline)
@@ -74,6 +104,10 @@ class WorkerApp(faust.App):
         try:
             await self._stop_taking_over()
             self._halt()
+            consumer = self.consumer
+            assert isinstance(consumer, RunConsumer)
+            if consumer.is_out and any(pipeline.is_busy() for pipeline in self.pipelines.values()):
+                raise Stop(LOST)
             await self._drain(self.conf.broker_session_timeout * 0.5)
             for pipeline in self.pipelines.values():
                 await pipeline.flush()
@@ -95,8 +129,10 @@ class WorkerApp(faust.App):
             assert isinstance(consumer, RunConsumer)
             log.info("generation %d gives this worker %d partitions", generation, len(assigned))
             await self.topics.on_partitions_assigned(assigned)
+            # Before the changelogs' ends are asked for: then these have all that the offsets count as done.
+            offsets = await consumer.committed(assigned)
             await tables.take_over(assigned, self.assignor.assigned_standbys())
-            await consumer.begin(assigned)
+            consumer.begin(offsets)
             for pipeline in self.pipelines.values():
                 pipeline.open()
             self.flow_control.resume()
@@ -175,7 +211,15 @@ def make_app(settings: Settings) -> WorkerApp:
     )
     app.pipelines = {}
     app.beat = lambda: None
-    app.batches = BatchProducer([server.strip() for server in kafka.bootstrap_servers.split(",")])
-    app.fetch_options = FetchOptions(wait_ms=kafka.fetch_wait_ms, min_bytes=kafka.fetch_min_bytes)
+    servers, exactly_once = servers_of(app.conf.broker), settings.delivery == "exactly-once"
+    if exactly_once:
+        instance = kafka.instance_id or worker_id(settings.state.dir)
+        app.batches = TransactionalProducer(servers, f"{settings.name}-{instance}", kafka.transaction_timeout_s)
+    else:
+        app.batches = BatchProducer(servers)
+        app.batches.may_send = app.holds_partitions
+    app.fetch_options = FetchOptions(
+        wait_ms=kafka.fetch_wait_ms, min_bytes=kafka.fetch_min_bytes, committed_only=exactly_once
+    )
     app.transport = RunTransport(app.conf.broker, app)
     return app

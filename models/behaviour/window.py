@@ -29,13 +29,6 @@ def apply(
     return window
 
 
-def memory(
-    window: Window, _rows: np.ndarray, _slots: NDArray[np.integer], _events: EventColumns, chosen: NDArray[np.int64]
-) -> Memory:
-    """What the network reads at the chosen events, as it is trained. Only the window and the choice are looked at."""
-    return remembered(window, chosen)
-
-
 def remembered(window: Window, at: NDArray[np.int64] | slice) -> Memory:
     """What the network reads at some of the events that are kept, `at` by their place among those."""
     kept, categories = window.kept[at], window.categories

@@ -70,7 +70,6 @@ class Pieces:
     def _states(
         self, network: Recurrent, rows: np.ndarray, slots: NDArray[np.int64], events: EventColumns, state: Tensor
     ) -> tuple[Tensor, Memory, Tensor]:
-        before = rows.copy()
         window = windows.apply(rows, slots, events, self.names, lists=False)
         steps = schedule(window.tokens.user)
         users = torch.from_numpy(steps.users)
@@ -81,7 +80,7 @@ class Pieces:
             (state[0, users][None], state[1, users][None]),
         )
         state = state.index_copy(1, users, torch.cat([h_end, c_end]))
-        memory = windows.memory(window, before, slots, events, np.arange(len(slots)))
+        memory = windows.remembered(window, slice(None))
         return h[torch.from_numpy(steps.place()[window.latest])], memory, state
 
     def _category_targets(self, which: NDArray[np.int64], memory: Memory) -> Tensor:

@@ -16,14 +16,14 @@ from streams.batcher.inbox import Inbox
 from streams.batcher.search import answer_or_set_aside
 from streams.batcher.window import Window
 from streams.clock import Clock
-from streams.commit.effects import Committer, Effects
+from streams.commit.effects import Committing, Effects
 from streams.config import BatchSettings
 from streams.letters.limit import LetterLimit
 from streams.logic.answer import Answer, Logic
 from streams.metrics import declared as metrics
 from streams.metrics.health import Progress
 from streams.state.rows import Rows
-from streams.transport.outbox import Outbox, Outgoing
+from streams.transport.outbox import Outgoing
 from streams.transport.runs import RecordRun
 
 WINDOWS_AHEAD = 1  # of the model, besides the one at work
@@ -35,12 +35,10 @@ FLUSH_ROWS = 16_384
 class Wiring:
     """What a pipeline is connected to. `topic` turns a declared topic name into the cluster's."""
 
-    outbox: Outbox
-    changelog: str
+    committer: Committing
     topic: Callable[[str], str]
     rows: Rows
     highwater: Callable[[TP], int]
-    answered: Callable[[TP, int], None]
     room: Callable[[], None]
     model_thread: Executor
     disk_thread: Executor
@@ -56,7 +54,7 @@ class Pipeline(Service):
         self._logic = logic
         self._wiring = wiring
         self._rows = wiring.rows
-        self._committer = Committer(wiring.outbox, wiring.changelog, self._rows.durable, wiring.answered)
+        self._committer = wiring.committer
         self._many_rows = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(batch.in_flight)
@@ -87,10 +85,14 @@ class Pipeline(Service):
         self._closed = True
         self._inbox.clear()
 
+    def is_busy(self) -> bool:
+        """Whether a window has begun and is not carried out."""
+        return bool(self._at_work or self._under_way)
+
     async def drain(self, timeout_s: float) -> bool:
         """Wait until every window that has begun is carried out; False if time ran out."""
         until = asyncio.get_running_loop().time() + timeout_s
-        while self._at_work or self._under_way:
+        while self.is_busy():
             if asyncio.get_running_loop().time() > until:
                 left = len(self._under_way)
                 self.log.warning("%s: %d windows did not finish within %s s", self._logic.name, left, timeout_s)

@@ -71,6 +71,7 @@ def _consumer(servers: str, name: str, from_beginning: bool) -> Any:
         bootstrap_servers=servers.split(","),
         group_id=None,
         enable_auto_commit=False,
+        isolation_level="read_committed",
         auto_offset_reset="earliest" if from_beginning else "latest",
         max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_bytes=FETCH_BYTES,

@@ -1,4 +1,4 @@
-"""The order in which a window's effects happen, per partition:
+"""Effects, and the order in which `delivery = "at-least-once"` carries out those of a window, per partition:
 
     1. dead letters and outputs are handed to Kafka
     2. and acknowledged
@@ -20,6 +20,7 @@ closed, so nothing behind it happens, and the worker stops.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from faust.types import TP
 
@@ -35,6 +36,16 @@ class Effects:
     sends: list[Outgoing] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     rows: list[bytes | None] = field(default_factory=list)
+
+
+class Committing(Protocol):
+    """Carries out the effects of one agent. One event loop."""
+
+    def start(self, effects: Effects) -> Awaitable[None]:
+        """Queue effects behind the partition's earlier ones; await the result for their completion.
+
+        The place in the queue is taken now, in the order of calls. Errors: Stop.
+        """
 
 
 @dataclass(slots=True)
@@ -68,10 +79,7 @@ class Committer:
         self._last: dict[TP, _Gates] = {}
 
     def start(self, effects: Effects) -> Awaitable[None]:
-        """Queue effects behind the partition's earlier ones; await the result for their completion.
-
-        The place in the queue is taken now, in the order of calls. Errors: ProduceFailed.
-        """
+        """See `Committing.start`."""
         before = self._last.get(effects.tp) or _open()
         mine = self._last[effects.tp] = _Gates()
         return self._carry_out(effects, before, mine)

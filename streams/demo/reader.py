@@ -28,6 +28,7 @@ class Reader:
             bootstrap_servers=servers.split(","),
             auto_offset_reset="earliest",
             enable_auto_commit=False,
+            isolation_level="read_committed",
             fetch_max_wait_ms=FETCH_WAIT_MS,
         )
 

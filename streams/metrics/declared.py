@@ -32,6 +32,11 @@ END_TO_END_SECONDS = Histogram(
     ["agent"],
     buckets=_SECONDS,
 )
+TRANSACTION_SECONDS = Histogram(
+    "shelfstream_transaction_seconds",
+    "Exactly once: from the opening of a transaction to its commit.",
+    buckets=_SECONDS,
+)
 STATE_READS = Counter("shelfstream_state_reads_total", "State rows looked up.", ["agent"])
 STATE_WRITES = Counter("shelfstream_state_writes_total", "State rows written.", ["agent"])
 RECOVERED_ROWS = Counter("shelfstream_recovered_rows_total", "Rows applied from a changelog.", ["table"])
@@ -41,6 +46,6 @@ READY = Gauge("shelfstream_ready", "1 while assigned, recovered and not stalled.
 STALLED = Gauge("shelfstream_stalled", "How many parts stand still: event loop, line to Kafka, agents.")
 
 ALL = (
-    EVENTS, EVENT_TYPES, DEAD_LETTERS, WINDOW_ROWS, INFERENCE_SECONDS, END_TO_END_SECONDS,
+    EVENTS, EVENT_TYPES, DEAD_LETTERS, WINDOW_ROWS, INFERENCE_SECONDS, END_TO_END_SECONDS, TRANSACTION_SECONDS,
     STATE_READS, STATE_WRITES, RECOVERED_ROWS, LAG, MODEL, READY, STALLED,
 )  # fmt: skip

@@ -51,7 +51,10 @@ class ChangelogReader:
         self._thread.start()
 
     async def ends(self, tps: Iterable[TP]) -> dict[TP, int]:
-        """The offset after the last committed record of each partition."""
+        """The offset after the last record of each partition, committed or in a transaction that is still open.
+
+        A reader of committed records reaches it once those transactions are ended, and has all of what they commit.
+        """
         return await self._there(self._ends(list(tps)))
 
     async def follow(self, starts: Mapping[TP, int]) -> None:
@@ -107,7 +110,7 @@ class ChangelogReader:
 
     async def _ends(self, tps: Sequence[TP]) -> dict[TP, int]:
         await self._ready.wait()
-        return await list_offsets(self._client, tps, LATEST, committed_only=True) if tps else {}
+        return await list_offsets(self._client, tps, LATEST) if tps else {}
 
     async def _follow(self, starts: dict[TP, int]) -> None:
         await self._ready.wait()

@@ -19,6 +19,7 @@ from streams.record import Record
 from streams.state.changelog import ChangelogReader
 from streams.state.store import RowStore
 from streams.state.table import RowTableBase
+from streams.transport.client import servers_of
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +34,12 @@ class RowTables(TableManager):
         self._tables_finalized.set()
         for table in self.values():
             await table.maybe_start()
-        servers = [f"{url.host}:{url.port}" for url in self.app.conf.broker]
         loop = asyncio.get_running_loop()
 
         def failed(error: BaseException) -> None:
             loop.call_soon_threadsafe(self._failed, error)
 
-        self.reader = ChangelogReader(servers, self._apply, failed)
+        self.reader = ChangelogReader(servers_of(self.app.conf.broker), self._apply, failed)
         self.reader.start()
         self._tables_registered.set()
 

@@ -6,6 +6,7 @@ are laid side by side and joined once, which is a fraction of that, and the chec
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate, chain, repeat
 
@@ -80,29 +81,32 @@ def make_batches(
 
 def encode_records(keys: Sequence[Bytes], values: Sequence[Bytes]) -> bytes:
     """The records of a batch, all of the batch's own time; None is no key, or a tombstone."""
+    if len(keys) < SHORT and None not in keys and None not in values:
+        with suppress(IndexError):  # a long one among them
+            return _encode_short(keys, values)  # type: ignore[arg-type]  # no None in them
+    return b"".join(_encode_one(i, key, value) for i, (key, value) in enumerate(zip(keys, values, strict=True)))
+
+
+def _encode_short(keys: Sequence[bytes], values: Sequence[bytes]) -> bytes:
+    """All fields side by side. Errors: IndexError if a record is too long for the tables."""
     count = len(keys)
-    if count >= SHORT or None in keys or None in values:
-        return b"".join(_encode_one(i, key, value) for i, (key, value) in enumerate(zip(keys, values, strict=True)))
-    key_sizes, value_sizes = list(map(len, keys)), list(map(len, values))  # type: ignore[arg-type]  # no None in them
-    try:
-        varints, lengths = _VARINTS, _LENGTHS
-        sizes = [
-            3 + len(varints[i]) + lengths[key] + lengths[value]
-            for i, key, value in zip(range(count), key_sizes, value_sizes, strict=True)
-        ]
-        fields = zip(
-            [varints[size] for size in sizes],
-            _STARTS[:count],
-            [varints[size] for size in key_sizes],
-            keys,
-            [varints[size] for size in value_sizes],
-            values,
-            repeat(_ENDS, count),
-            strict=True,
-        )
-        return b"".join(chain.from_iterable(fields))
-    except IndexError:  # a long one among them
-        return b"".join(_encode_one(i, key, value) for i, (key, value) in enumerate(zip(keys, values, strict=True)))
+    key_sizes, value_sizes = list(map(len, keys)), list(map(len, values))
+    varints, lengths = _VARINTS, _LENGTHS
+    sizes = [
+        3 + len(varints[i]) + lengths[key] + lengths[value]
+        for i, key, value in zip(range(count), key_sizes, value_sizes, strict=True)
+    ]
+    fields = zip(
+        [varints[size] for size in sizes],
+        _STARTS[:count],
+        [varints[size] for size in key_sizes],
+        keys,
+        [varints[size] for size in value_sizes],
+        values,
+        repeat(_ENDS, count),
+        strict=True,
+    )
+    return b"".join(chain.from_iterable(fields))
 
 
 def _encode_one(number: int, key: Bytes, value: Bytes) -> bytes:

@@ -7,11 +7,10 @@ between `halt` and `begin` nothing is read at all, which is what a rebalance nee
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import CommitFailedError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
@@ -22,9 +21,11 @@ from mode import Service
 
 from streams.errors import ClusterError
 from streams.record import Record
-from streams.transport.client import KafkaClient, connect
+from streams.transport.client import KafkaClient, connect, servers_of
 from streams.transport.fetcher import FetchOptions, RunFetcher
+from streams.transport.membership import GroupMember
 from streams.transport.offsets import EARLIEST, list_offsets
+from streams.transport.requests import Member
 from streams.transport.runs import RecordRun
 
 NEVER_MS = 2**31 - 1  # a worker that is alive and makes no progress is the watchdog's business, not the group's
@@ -34,7 +35,7 @@ class RunConsumer(Consumer):
     """Reads the group's source partitions as runs. All methods belong to the app's event loop."""
 
     _client: KafkaClient | None = None
-    _coordinator: GroupCoordinator
+    _coordinator: GroupMember
     _subscription: SubscriptionState
     _fetcher: RunFetcher
 
@@ -43,7 +44,7 @@ class RunConsumer(Consumer):
         await super().on_start()
         conf, app = self.app.conf, self.app
         client = await connect(
-            [f"{url.host}:{url.port}" for url in conf.broker],
+            servers_of(conf.broker),
             conf.broker_client_id,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
@@ -52,7 +53,7 @@ class RunConsumer(Consumer):
         self._committed: dict[TP, int] = {}
         self._answered: dict[TP, int] = {}
         self._commit_lock = asyncio.Lock()
-        self._coordinator = GroupCoordinator(
+        self._coordinator = GroupMember(
             client,
             self._subscription,
             group_id=conf.id,
@@ -99,15 +100,24 @@ class RunConsumer(Consumer):
         """Read nothing until `begin`."""
         self._fetcher.assign({})
 
-    async def begin(self, tps: Iterable[TP]) -> None:
-        """Read these partitions from their committed offsets on, from the beginning where there is none."""
+    def joined(self) -> None:
+        """The group has just given us partitions."""
+        self._coordinator.joined()
+
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """How far the group has come with these partitions, which the transactions of others can move no more.
+
+        Where nothing is committed, the beginning.
+        """
         wanted = list(tps)
         found = await self._coordinator.fetch_committed_offsets(wanted)
-        offsets = {TP(*tp): known.offset for tp, known in found.items() if known.offset >= 0}
-        self._committed = dict(offsets)
+        self._committed = {TP(*tp): known.offset for tp, known in found.items()}
+        new = [tp for tp in wanted if tp not in self._committed]
+        return self._committed | (await list_offsets(self._connected(), new, EARLIEST) if new else {})
+
+    def begin(self, offsets: Mapping[TP, int]) -> None:
+        """Read partitions from these offsets on."""
         self._answered = {}
-        new = [tp for tp in wanted if tp not in offsets]
-        offsets |= await list_offsets(self._connected(), new, EARLIEST) if new else {}
         self._fetcher.assign(offsets)
 
     def wake(self) -> None:
@@ -151,6 +161,19 @@ class RunConsumer(Consumer):
         """The group's generation that we are a member of."""
         generation: int = self._coordinator.generation
         return generation
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the group has no such member: it never joined, or was taken for dead."""
+        return self._coordinator.is_out
+
+    def holds(self) -> bool:
+        """Whether no other worker can have our partitions yet."""
+        return self._client is not None and self._coordinator.holds()
+
+    def member(self) -> Member:
+        """Who we are in the group."""
+        return self._coordinator.member()
 
     def highwater(self, tp: TP) -> int:
         """The offset after the partition's last record, 0 if not known yet."""
@@ -255,5 +278,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
         app = self._consumer.app
+        self._consumer.joined()
         app.consumer_generation_id = self._consumer.generation
         await app._on_partitions_assigned({TP(*tp) for tp in assigned}, self._consumer.generation)  # type: ignore[attr-defined]

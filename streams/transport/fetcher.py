@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from aiokafka.client import ConnectionGroup
-from aiokafka.conn import CloseReason
 from aiokafka.errors import (
     CorruptRecordException,
     KafkaError,
@@ -25,7 +23,7 @@ from faust.types import TP
 
 from streams.errors import ClusterError
 from streams.record import Record
-from streams.transport.client import KafkaClient
+from streams.transport.client import KafkaClient, hang_up
 from streams.transport.offsets import EARLIEST, list_offsets
 from streams.transport.records import read_records
 from streams.transport.wire import Fetched, FetchRequest, FetchResponse
@@ -193,18 +191,12 @@ class RunFetcher:
             )
         except (KafkaError, TimeoutError, OSError) as error:
             log.warning("broker %d did not answer a fetch (%r); trying again", node, error)
-            self._hang_up(node)
+            hang_up(self._client, node)
             self._client.force_metadata_update()
             await asyncio.sleep(BACKOFF_S)
             return None
         self._answered_at = time.monotonic()
         return response
-
-    def _hang_up(self, node: int) -> None:
-        """Close the connection, which may be half open: the next fetch makes a new one."""
-        connection = self._client._conns.get((node, ConnectionGroup.DEFAULT))
-        if connection is not None:
-            connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
 
     async def _accept(self, response: FetchResponse | None, asked: Mapping[TP, int]) -> list[_Run]:
         """The runs of a response; positions move past them."""

@@ -3,37 +3,29 @@
 import asyncio
 from collections.abc import Iterable
 
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import for_code
 from aiokafka.protocol.offset import OffsetRequest
 from faust.types import TP
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from streams.transport.client import KafkaClient
+from streams.transport.client import KafkaClient, retrying
 
 EARLIEST, LATEST = -2, -1  # Kafka's own codes
 RETRY_S = 0.1
 PATIENCE_S = 60  # a leader election takes seconds; after this the error is told
 
 
-async def list_offsets(
-    client: KafkaClient, tps: Iterable[TP], when: int, *, committed_only: bool = False
-) -> dict[TP, int]:
-    """The first offset (EARLIEST) of each partition, or the one after the last (LATEST).
+async def list_offsets(client: KafkaClient, tps: Iterable[TP], when: int) -> dict[TP, int]:
+    """The first offset (EARLIEST) of each partition, or the one after the last (LATEST), of open transactions too.
 
-    With `committed_only`, the end is the last stable offset. Errors: KafkaError that trying again does not mend.
+    Errors: KafkaError that trying again does not mend.
     """
     wanted = list(tps)
-    retrying = AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, KafkaError) and bool(error.retriable)),
-        stop=stop_after_delay(PATIENCE_S),
-        wait=wait_fixed(RETRY_S),
-        reraise=True,
-    )
-    found: dict[TP, int] = await retrying(_ask_leaders, client, wanted, when, committed_only)
+    ask = retrying(PATIENCE_S, RETRY_S)
+    found: dict[TP, int] = await ask(_ask_leaders, client, wanted, when)
     return found
 
 
-async def _ask_leaders(client: KafkaClient, tps: Iterable[TP], when: int, committed_only: bool) -> dict[TP, int]:
+async def _ask_leaders(client: KafkaClient, tps: Iterable[TP], when: int) -> dict[TP, int]:
     by_node: dict[int, dict[str, list[tuple[int, int]]]] = {}
     for tp in tps:
         if client.cluster.partitions_for_topic(tp.topic) is None:
@@ -45,14 +37,12 @@ async def _ask_leaders(client: KafkaClient, tps: Iterable[TP], when: int, commit
         if leader is None or leader < 0:
             raise for_code(5)(f"{tp.topic}[{tp.partition}] has no leader")  # LeaderNotAvailable
         by_node.setdefault(leader, {}).setdefault(tp.topic, []).append((tp.partition, when))
-    answers = await asyncio.gather(*(_ask(client, node, asked, committed_only) for node, asked in by_node.items()))
+    answers = await asyncio.gather(*(_ask(client, node, asked) for node, asked in by_node.items()))
     return {tp: offset for answer in answers for tp, offset in answer.items()}
 
 
-async def _ask(
-    client: KafkaClient, node: int, asked: dict[str, list[tuple[int, int]]], committed_only: bool
-) -> dict[TP, int]:
-    response = await client.send(node, OffsetRequest(-1, int(committed_only), list(asked.items())))
+async def _ask(client: KafkaClient, node: int, asked: dict[str, list[tuple[int, int]]]) -> dict[TP, int]:
+    response = await client.send(node, OffsetRequest(-1, 0, list(asked.items())))
     found: dict[TP, int] = {}
     for topic, partitions in response.topics:
         for number, code, _, offset in partitions:

@@ -9,20 +9,18 @@ connection broke) is sent again with all behind it, as the same bytes.
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from aiokafka.client import ConnectionGroup
-from aiokafka.conn import CloseReason
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, OutOfOrderSequenceNumber, for_code
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from faust.types import TP
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from streams.errors import ProduceFailed
 from streams.transport.batch import Batch
-from streams.transport.client import KafkaClient, connect
+from streams.transport.client import KafkaClient, connect, hang_up, retrying
+from streams.transport.requests import ProducerIdentity
 from streams.transport.wire import ProduceRequest, ProduceResponse
 
 log = logging.getLogger(__name__)
@@ -64,13 +62,19 @@ class _Lane:
 
 
 class BatchProducer:
-    """All methods belong to one event loop. After a batch failed for good, every later one fails too."""
+    """All methods belong to one event loop. After a batch failed for good, every later one fails too.
+
+    Nothing is sent while `may_send` is false; what waits for it is given up at its deadline like all else.
+    """
+
+    _transactional_id: str | None = None
 
     def __init__(self, servers: Sequence[str], client_id: str = "shelfstream-producer") -> None:
+        self.may_send: Callable[[], bool] = lambda: True
         self._servers = servers
         self._client_id = client_id
         self._client: KafkaClient
-        self._producer_id, self._epoch = -1, -1
+        self._identity = ProducerIdentity(-1, -1)
         self._lanes: defaultdict[TP, _Lane] = defaultdict(_Lane)
         self._requests: defaultdict[int, int] = defaultdict(int)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,13 +86,7 @@ class BatchProducer:
     async def start(self) -> None:
         """Connect and get a producer id. Errors: KafkaError."""
         self._client = await connect(self._servers, self._client_id)
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, KafkaError) and bool(error.retriable)),
-            stop=stop_after_delay(DELIVERY_S),
-            wait=wait_fixed(BACKOFF_S),
-            reraise=True,
-        )
-        await retrying(self._init)
+        self._identity = await self._identify()
         self._sender = asyncio.ensure_future(self._send())
 
     def produce(self, tp: TP, batch: Batch) -> "asyncio.Future[int]":
@@ -102,7 +100,8 @@ class BatchProducer:
             future.set_exception(self._failed)
             return future
         lane = self._lanes[tp]
-        data = batch.encode(self._producer_id, self._epoch, lane.sequence)
+        who, transactional = self._identity, self._transactional_id is not None
+        data = batch.encode(who.producer_id, who.epoch, lane.sequence, transactional=transactional)
         lane.sequence = (lane.sequence + batch.count) % SEQUENCES
         self._number += 1
         lane.queue.append(_Pending(tp, data, self._number, loop.time() + DELIVERY_S, future))
@@ -120,12 +119,15 @@ class BatchProducer:
         self._fail(ProduceFailed("the producer was closed"))
         await self._client.close()
 
-    async def _init(self) -> None:
-        node = self._client.get_random_node()
-        response = await self._client.send(node, InitProducerIdRequest(None, 60_000))
+    async def _identify(self) -> ProducerIdentity:
+        identity: ProducerIdentity = await retrying(DELIVERY_S, BACKOFF_S)(self._ask_identity)
+        return identity
+
+    async def _ask_identity(self) -> ProducerIdentity:
+        response = await self._client.send(self._client.get_random_node(), InitProducerIdRequest(None, 60_000))
         if response.error_code:
             raise for_code(response.error_code)("no producer id")
-        self._producer_id, self._epoch = response.producer_id, response.producer_epoch
+        return ProducerIdentity(response.producer_id, response.producer_epoch)
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
@@ -140,6 +142,7 @@ class BatchProducer:
 
     def _fill_requests(self, now: float) -> float | None:
         """Start requests; gives the seconds after which to look again, None if only news will change anything."""
+        may_send = self.may_send()
         requests: defaultdict[int, dict[TP, _Pending]] = defaultdict(dict)
         sizes: defaultdict[int, int] = defaultdict(int)
         look_again: float | None = None
@@ -149,6 +152,9 @@ class BatchProducer:
             if lane.queue[0].deadline < now:
                 self._fail(_late(lane.queue[0]))
                 return None
+            if not may_send:
+                look_again = BACKOFF_S
+                continue
             node = self._client.cluster.leader_for_partition(tp)
             if node is None or node < 0 or now < lane.not_before:
                 if now >= lane.not_before:
@@ -174,7 +180,8 @@ class BatchProducer:
         return look_again
 
     async def _request(self, node: int, batches: dict[TP, _Pending]) -> None:
-        request = ProduceRequest({tp: one.data for tp, one in batches.items()}, timeout_ms=int(ANSWER_S * 1000))
+        data = {tp: one.data for tp, one in batches.items()}
+        request = ProduceRequest(data, timeout_ms=int(ANSWER_S * 1000), transactional_id=self._transactional_id)
         answered: dict[TP, tuple[type[KafkaError] | None, int]] = {}
         try:
             response: ProduceResponse = await asyncio.wait_for(self._client.send(node, request), ANSWER_S + 5)
@@ -183,7 +190,7 @@ class BatchProducer:
                 answered[part.tp] = (None if known else for_code(part.error_code), part.offset)
         except Exception as error:  # noqa: BLE001  # whatever it is, what became of the batches is not known
             log.warning("broker %d did not answer a produce request (%r); trying again", node, error)
-            self._hang_up(node)
+            hang_up(self._client, node)
         finally:
             self._requests[node] -= 1
         for tp, one in batches.items():
@@ -216,12 +223,6 @@ class BatchProducer:
         # Both, each time: a topic that is added while an update is under way is not in it, and no other would follow.
         self._client.add_topic(tp.topic)
         self._client.force_metadata_update()
-
-    def _hang_up(self, node: int) -> None:
-        """Close the connection, which may be half open: the next request makes a new one."""
-        connection = self._client._conns.get((node, ConnectionGroup.DEFAULT))
-        if connection is not None:
-            connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
 
     def _fail(self, error: ProduceFailed) -> None:
         """Everything that is not acknowledged fails: what is behind a lost batch must not overtake it."""

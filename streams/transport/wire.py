@@ -5,22 +5,22 @@ most of a core. Here a request is a few formats, and a response is read without 
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Schema
 from faust.types import TP
 
-FETCH_VERSION, PRODUCE_VERSION = 10, 7
 _HEAD = struct.Struct(">iiiibii")  # replica, max_wait_ms, min_bytes, max_bytes, isolation, session id, session epoch
 _ASKED = struct.Struct(">iiqqi")  # partition, leader epoch, offset, log start offset, max_bytes
 _INT, _SHORT = struct.Struct(">i"), struct.Struct(">h")
 _PARTITION = struct.Struct(">ihqqqi")  # partition, error, high watermark, last stable offset, log start, aborted count
 _ABORTED = struct.Struct(">qq")
 _PRODUCED = struct.Struct(">ihqqq")  # partition, error, base offset, append time, log start
+_FETCH_FRONT = 10  # throttle time, error, session id
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,65 +35,81 @@ class Fetched:
     records: bytes
 
 
-class FetchResponse(Response):  # type: ignore[misc]
-    """The response's bytes, read by `partitions`."""
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What became of one partition's batch; `offset` is that of its first record."""
 
-    API_KEY = 1
-    API_VERSION = FETCH_VERSION
+    tp: TP
+    error_code: int
+    offset: int
+
+
+class _Raw:
+    """What aiokafka's connection writes or has read, as bytes."""
+
     SCHEMA = Schema()
-
-    body: bytes = b""
-
-    @classmethod
-    def decode(cls, data: BytesIO | bytes) -> Self:
-        """Keep what follows the header."""
-        response = cls()
-        response.body = data if isinstance(data, bytes) else data.read()
-        return response
-
-    def __repr__(self) -> str:
-        return f"FetchResponse({len(self.body)} bytes)"
-
-    def partitions(self) -> Iterator[Fetched]:
-        """Each partition of the response."""
-        body = self.body
-        at = 10  # throttle time, error, session id
-        (topics,) = _INT.unpack_from(body, at)
-        at += 4
-        for _ in range(topics):
-            (size,) = _SHORT.unpack_from(body, at)
-            topic = body[at + 2 : at + 2 + size].decode()
-            at += 2 + size
-            (partitions,) = _INT.unpack_from(body, at)
-            at += 4
-            for _ in range(partitions):
-                number, error, highwater, stable, _, count = _PARTITION.unpack_from(body, at)
-                at += _PARTITION.size
-                aborted = [_ABORTED.unpack_from(body, at + i * _ABORTED.size) for i in range(count)]
-                at += len(aborted) * _ABORTED.size
-                (size,) = _INT.unpack_from(body, at)
-                at += 4
-                records = body[at : at + size] if size > 0 else b""
-                at += max(0, size)
-                yield Fetched(TP(topic, number), error, highwater, stable, aborted, records)
-
-
-class _FetchBody(RequestStruct):  # type: ignore[misc]
-    API_KEY = 1
-    API_VERSION = FETCH_VERSION
-    RESPONSE_TYPE = FetchResponse
-    SCHEMA = Schema()
-
     body: bytes = b""
 
     def encode(self) -> bytes:
         return self.body
 
+    @classmethod
+    def decode(cls, data: BytesIO | bytes) -> Self:
+        """Keep what follows the header."""
+        raw = cls()
+        raw.body = data if isinstance(data, bytes) else data.read()
+        return raw
+
     def __repr__(self) -> str:
-        return f"Fetch({len(self.body)} bytes)"
+        return f"{type(self).__name__}({len(self.body)} bytes)"
 
 
-class FetchRequest(Request[_FetchBody]):  # type: ignore[misc]
+class FetchResponse(_Raw, Response):  # type: ignore[misc]
+    """The response's bytes, read by `partitions`."""
+
+    API_KEY = 1
+    API_VERSION = 10
+
+    def partitions(self) -> Iterator[Fetched]:
+        """Each partition of the response."""
+        cursor = _Cursor(self.body, _FETCH_FRONT)
+        for topic in cursor.topics():
+            number, error, highwater, stable, _, count = cursor.read(_PARTITION)
+            aborted = [cursor.read(_ABORTED) for _ in range(count)]
+            yield Fetched(TP(topic, number), error, highwater, stable, aborted, cursor.blob())
+
+
+class FetchStruct(_Raw, RequestStruct):  # type: ignore[misc]
+    """The request as it is sent."""
+
+    API_KEY = 1
+    API_VERSION = 10
+    RESPONSE_TYPE = FetchResponse
+
+
+class ProduceResponse(_Raw, Response):  # type: ignore[misc]
+    """The response's bytes, read by `partitions`."""
+
+    API_KEY = 0
+    API_VERSION = 7
+
+    def partitions(self) -> Iterator[Produced]:
+        """Each partition of the response."""
+        cursor = _Cursor(self.body, 0)
+        for topic in cursor.topics():
+            number, error, offset, _, _ = cursor.read(_PRODUCED)
+            yield Produced(TP(topic, number), error, offset)
+
+
+class ProduceStruct(_Raw, RequestStruct):  # type: ignore[misc]
+    """The request as it is sent."""
+
+    API_KEY = 0
+    API_VERSION = 7
+    RESPONSE_TYPE = ProduceResponse
+
+
+class FetchRequest(Request[FetchStruct]):  # type: ignore[misc]
     """Asks one broker for records of partitions, each from its offset on."""
 
     API_KEY: ClassVar[int] = 1
@@ -108,102 +124,76 @@ class FetchRequest(Request[_FetchBody]):  # type: ignore[misc]
         max_bytes: int,
         committed_only: bool,
     ) -> None:
-        topics: dict[str, list[bytes]] = {}
-        for tp, offset in offsets.items():
-            topics.setdefault(tp.topic, []).append(_ASKED.pack(tp.partition, -1, offset, -1, partition_bytes))
-        parts = [_HEAD.pack(-1, wait_ms, min_bytes, max_bytes, committed_only, 0, -1), _INT.pack(len(topics))]
-        for topic, asked in topics.items():
-            name = topic.encode()
-            parts += [_SHORT.pack(len(name)), name, _INT.pack(len(asked)), *asked]
-        parts.append(_INT.pack(0))  # no forgotten topics
-        self._body = b"".join(parts)
+        asked = ((tp, _ASKED.pack(tp.partition, -1, offset, -1, partition_bytes)) for tp, offset in offsets.items())
+        head = _HEAD.pack(-1, wait_ms, min_bytes, max_bytes, committed_only, 0, -1)
+        self._body = head + _by_topic(asked) + _INT.pack(0)  # no forgotten topics
 
-    def build(self, request_struct_class: type[_FetchBody]) -> _FetchBody:
+    def build(self, request_struct_class: type[FetchStruct]) -> FetchStruct:
         """The struct that aiokafka's connection writes."""
-        struct_ = request_struct_class()
-        struct_.body = self._body
-        return struct_
+        return request_struct_class.decode(self._body)
 
 
-@dataclass(frozen=True, slots=True)
-class Produced:
-    """What became of one partition's batch; `offset` is that of its first record."""
-
-    tp: TP
-    error_code: int
-    offset: int
-
-
-class ProduceResponse(Response):  # type: ignore[misc]
-    """The response's bytes, read by `partitions`."""
-
-    API_KEY = 0
-    API_VERSION = PRODUCE_VERSION
-    SCHEMA = Schema()
-
-    body: bytes = b""
-
-    @classmethod
-    def decode(cls, data: BytesIO | bytes) -> Self:
-        """Keep what follows the header."""
-        response = cls()
-        response.body = data if isinstance(data, bytes) else data.read()
-        return response
-
-    def __repr__(self) -> str:
-        return f"ProduceResponse({len(self.body)} bytes)"
-
-    def partitions(self) -> Iterator[Produced]:
-        """Each partition of the response."""
-        body = self.body
-        (topics,) = _INT.unpack_from(body, 0)
-        at = 4
-        for _ in range(topics):
-            (size,) = _SHORT.unpack_from(body, at)
-            topic = body[at + 2 : at + 2 + size].decode()
-            at += 2 + size
-            (partitions,) = _INT.unpack_from(body, at)
-            at += 4
-            for _ in range(partitions):
-                number, error, offset, _, _ = _PRODUCED.unpack_from(body, at)
-                at += _PRODUCED.size
-                yield Produced(TP(topic, number), error, offset)
-
-
-class _ProduceBody(RequestStruct):  # type: ignore[misc]
-    API_KEY = 0
-    API_VERSION = PRODUCE_VERSION
-    RESPONSE_TYPE = ProduceResponse
-    SCHEMA = Schema()
-
-    body: bytes = b""
-
-    def encode(self) -> bytes:
-        return self.body
-
-    def __repr__(self) -> str:
-        return f"Produce({len(self.body)} bytes)"
-
-
-class ProduceRequest(Request[_ProduceBody]):  # type: ignore[misc]
+class ProduceRequest(Request[ProduceStruct]):  # type: ignore[misc]
     """Gives one broker one batch for each partition, to be acknowledged by all in-sync replicas."""
 
     API_KEY: ClassVar[int] = 0
 
     def __init__(self, batches: Mapping[TP, bytes], *, timeout_ms: int, transactional_id: str | None = None) -> None:
-        topics: dict[str, list[bytes]] = {}
-        for tp, batch in batches.items():
-            topics.setdefault(tp.topic, []).extend((_INT.pack(tp.partition), _INT.pack(len(batch)), batch))
-        name = transactional_id.encode() if transactional_id is not None else b""
-        parts = [_SHORT.pack(-1 if transactional_id is None else len(name)), name, _SHORT.pack(-1)]
-        parts += [_INT.pack(timeout_ms), _INT.pack(len(topics))]
-        for topic, given in topics.items():
-            encoded = topic.encode()
-            parts += [_SHORT.pack(len(encoded)), encoded, _INT.pack(len(given) // 3), *given]
-        self._body = b"".join(parts)
+        given = (
+            (tp, b"".join((_INT.pack(tp.partition), _INT.pack(len(batch)), batch))) for tp, batch in batches.items()
+        )
+        transaction = _SHORT.pack(-1) if transactional_id is None else _text(transactional_id)
+        self._body = transaction + _SHORT.pack(-1) + _INT.pack(timeout_ms) + _by_topic(given)
 
-    def build(self, request_struct_class: type[_ProduceBody]) -> _ProduceBody:
+    def build(self, request_struct_class: type[ProduceStruct]) -> ProduceStruct:
         """The struct that aiokafka's connection writes."""
-        struct_ = request_struct_class()
-        struct_.body = self._body
-        return struct_
+        return request_struct_class.decode(self._body)
+
+
+class _Cursor:
+    """Reads fields one after the other."""
+
+    def __init__(self, body: bytes, at: int) -> None:
+        self._body = body
+        self._at = at
+
+    def read(self, fields: struct.Struct) -> Any:
+        at = self._at
+        self._at += fields.size
+        return fields.unpack_from(self._body, at)
+
+    def blob(self) -> bytes:
+        """Bytes with their length before them; null reads as empty."""
+        (size,) = self.read(_INT)
+        return self._take(size)
+
+    def topics(self) -> Iterator[str]:
+        """The topic of each partition, whose fields are to be read before the next is asked for."""
+        (topics,) = self.read(_INT)
+        for _ in range(topics):
+            (size,) = self.read(_SHORT)
+            topic = self._take(size).decode()
+            (partitions,) = self.read(_INT)
+            for _ in range(partitions):
+                yield topic
+
+    def _take(self, size: int) -> bytes:
+        at = self._at
+        self._at += max(0, size)
+        return self._body[at : self._at]
+
+
+def _by_topic(fields: Iterable[tuple[TP, bytes]]) -> bytes:
+    """An array of topics, each with the array of its partitions' fields."""
+    topics: dict[str, list[bytes]] = {}
+    for tp, encoded in fields:
+        topics.setdefault(tp.topic, []).append(encoded)
+    parts = [_INT.pack(len(topics))]
+    for topic, partitions in topics.items():
+        parts += [_text(topic), _INT.pack(len(partitions)), *partitions]
+    return b"".join(parts)
+
+
+def _text(text: str) -> bytes:
+    encoded = text.encode()
+    return _SHORT.pack(len(encoded)) + encoded

@@ -90,14 +90,20 @@ class Place:
             return sum(self._ends(consumer, name))
 
     def read(self, name: str, at_least: int = 0, timeout_s: float = ANSWER_S) -> list[Record]:
-        """Every record of the topic by partition and offset, once there are so many."""
+        """Every committed record of the topic by partition and offset, once there are so many."""
         found: list[Message] = []
         with _consumer(self.kafka) as consumer:
             topic = self.topic(name)
             consumer.assign([TopicPartition(topic, partition, 0) for partition in range(self.partitions)])
             deadline = time.monotonic() + timeout_s
-            while len(found) < max(at_least, sum(self._ends(consumer, name))):
-                found += _good(consumer.consume(500, timeout=0.2))
+            unread = set(range(self.partitions))
+            while unread or len(found) < at_least:
+                for message in consumer.consume(500, timeout=0.2):
+                    if message.error() is None:
+                        found.append(message)
+                    else:
+                        assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+                        unread.discard(message.partition() or 0)
                 assert time.monotonic() < deadline, (
                     f"{topic} has {len(found)} records after {timeout_s:g} s, {at_least} expected. {self.logs()}"
                 )
@@ -144,17 +150,12 @@ class Place:
 @contextmanager
 def _consumer(kafka: str, group: str = "test-reader") -> Iterator[Consumer]:
     settings = {"bootstrap.servers": kafka, "group.id": group, "enable.auto.commit": False, "fetch.wait.max.ms": 20}
-    consumer = Consumer({**settings, "fetch.message.max.bytes": LARGEST, "auto.offset.reset": "earliest"})
+    reading = {"fetch.message.max.bytes": LARGEST, "auto.offset.reset": "earliest", "enable.partition.eof": True}
+    consumer = Consumer({**settings, **reading, "isolation.level": "read_committed"})
     try:
         yield consumer
     finally:
         consumer.close()
-
-
-def _good(messages: Sequence[Message]) -> list[Message]:
-    for message in messages:
-        assert message.error() is None, message.error()
-    return list(messages)
 
 
 class Worker:
@@ -210,6 +211,14 @@ class Worker:
         """SIGKILL, as the kernel does when memory is short."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(10)
+
+    def stop(self) -> None:
+        """SIGSTOP: it does nothing until `go_on`, as in a pause of its machine."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        os.killpg(self._process.pid, signal.SIGCONT)
 
     def terminate(self) -> None:
         """SIGTERM, without waiting."""

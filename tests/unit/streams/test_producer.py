@@ -18,6 +18,7 @@ from streams.errors import ProduceFailed
 from streams.transport import producer as module
 from streams.transport.batch import make_batches
 from streams.transport.producer import BatchProducer
+from streams.transport.requests import ProducerIdentity
 from streams.transport.wire import ProduceResponse
 
 A, B = TP("outputs", 0), TP("outputs", 1)
@@ -124,7 +125,7 @@ def run(cluster: Cluster, scene: Callable[[BatchProducer], Coroutine[Any, Any, N
     async def main() -> None:
         producer = BatchProducer([])
         producer._client = cluster  # type: ignore[assignment]
-        producer._producer_id, producer._epoch = 7, 0
+        producer._identity = ProducerIdentity(7, 0)
         producer._sender = asyncio.ensure_future(producer._send())
         try:
             await scene(producer)
@@ -241,3 +242,19 @@ def test_a_topic_that_is_first_named_while_the_cluster_is_being_asked_is_learnt_
         assert await produce(producer, A, b"1") == 0
 
     run(cluster, scene)
+
+
+def test_nothing_is_sent_while_it_may_not_and_all_of_it_in_order_afterwards() -> None:
+    cluster = Cluster()
+
+    async def scene(producer: BatchProducer) -> None:
+        allowed = False
+        producer.may_send = lambda: allowed
+        sent = [produce(producer, A, b"%d" % i) for i in range(3)]
+        await asyncio.sleep(3 * module.BACKOFF_S)
+        assert not cluster.requests
+        allowed = True
+        assert await asyncio.gather(*sent) == [0, 1, 2]
+
+    run(cluster, scene)
+    assert cluster.logs[A] == [b"0", b"1", b"2"]
