@@ -25,17 +25,15 @@ from benchmarks.reference_events import (
     records,
     users_and_tokens,
 )
-from schemas.state import ROW_HEADER
 
 __all__ = [  # with what is of reference_events: our workers take everything from here
-    "HALVES", "HIDDEN", "PARTITIONS", "ROW", "TOLERANCE", "TOP", "Answer", "Checked", "Event", "ReferenceModel",
+    "HALVES", "HIDDEN", "PARTITIONS", "TOLERANCE", "TOP", "Answer", "Checked", "Event", "ReferenceModel",
     "changelog", "check", "records", "save_weights", "users_and_tokens",
 ]  # fmt: skip
 
 TOLERANCE = (
     5e-3  # state is stored in float16 by everyone: half of its steps between 0.5 and 1 is 2.4e-4, times the weights
 )
-ROW = np.dtype([*ROW_HEADER, ("h", "<f2", (HIDDEN,)), ("c", "<f2", (HIDDEN,))])
 
 
 class ReferenceModel(nn.Module):

@@ -5,6 +5,7 @@ A value that starts with `{` (or JSON white space before it) is JSON. A MessageP
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -74,6 +75,9 @@ class Codec(Generic[T]):
     def decode_batch(self, values: Sequence[bytes | None]) -> list[T | DecodeError]:
         """Many values, in order; a bad one gives its DecodeError in its place and its neighbours go on."""
         decode_msgpack, starts = self._msgpack.decode, self._starts
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):  # else one by one
+            if not values or max(map(len, values)) <= MAX_VALUE_BYTES:  # type: ignore[arg-type]  # None: TypeError
+                return [decode_msgpack(value) for value in values]  # type: ignore[arg-type]
         out: list[T | DecodeError] = []
         for value in values:
             try:

@@ -8,6 +8,7 @@ from faust.types import TP
 
 from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
 from streams.agents.wiring import connect
+from streams.batcher.model_thread import ModelThread
 from streams.batcher.pipeline import Wiring
 from streams.clock import Clock, now_ms
 from streams.commit.effects import Committer, Committing
@@ -46,7 +47,7 @@ class WorkerBuilder:
         self.app = make_app(settings)
         self.health = Health(settings.web.stall_timeout_s)
         self._rocks = Rocks(settings.state.cache_bytes, settings.state.write_buffer_bytes)
-        self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._model = ModelThread()
         self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._outbox = Outbox(self.app.batches, clock, settings.kafka.compression)
         if isinstance(self.app.batches, TransactionalProducer):
@@ -87,7 +88,7 @@ class WorkerBuilder:
             rows=rows,
             highwater=self._highwater,
             room=self._room,
-            model_thread=self._model_thread,
+            model=self._model,
             disk_thread=self._disk_thread,
             limit=self._limit,
             clock=self.clock,

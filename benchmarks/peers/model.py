@@ -45,17 +45,21 @@ class Model:
 
         Shapes: tokens, slots (n,), states (u,) of HALVES, changed in place -> classes, confidences (n, 5), in order.
         """
+        classes, confidences = self.step(tokens, slots, states.view(np.float16).reshape(-1, 2 * HIDDEN))
+        return classes.tolist(), confidences.tolist()
+
+    def step(self, tokens: np.ndarray, slots: np.ndarray, halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `many`, with states (u, 128) float16, h and c side by side, and arrays in return."""
         classes, confidences = np.empty((len(tokens), TOP), np.int64), np.empty((len(tokens), TOP), np.float32)
         for at in rounds(slots):
             for begin in range(0, len(at), MOST_ROWS):
-                self._step_rows(at[begin : begin + MOST_ROWS], tokens, slots, states, classes, confidences)
-        return classes.tolist(), confidences.tolist()
+                self._step_rows(at[begin : begin + MOST_ROWS], tokens, slots, halves, classes, confidences)
+        return classes, confidences
 
     def _step_rows(
-        self, at: np.ndarray, tokens: np.ndarray, slots: np.ndarray, states: np.ndarray,
+        self, at: np.ndarray, tokens: np.ndarray, slots: np.ndarray, halves: np.ndarray,
         classes: np.ndarray, confidences: np.ndarray,
     ) -> None:  # fmt: skip
-        halves = states.view(np.float16).reshape(-1, 2 * HIDDEN)
         before = halves[slots[at]].astype(np.float32)  # (n, 128)
         found, after = self._step(tokens[at], before[:, :HIDDEN], before[:, HIDDEN:])
         halves[slots[at]] = after.astype(np.float16)

@@ -41,7 +41,7 @@ def main() -> int:
     events = TopicSpec(source, "user_id", Event, "events of the reference job", "delete")
     state = TopicSpec(changelog(source), "user_id", None, "state of the reference job", "compact")
     rows = builder.table(events, state, shared=False)
-    builder.agent(events, state, rows, ReferenceLogic(target, builder.clock), device)
+    builder.agent(events, state, rows, ReferenceLogic(Path(os.environ["BENCH_WEIGHTS"]), target, builder.clock), device)
     return run_worker(builder.build(), settings)
 
 

@@ -13,6 +13,7 @@ from mode import Service
 
 from schemas.topics import DEAD_LETTERS
 from streams.batcher.inbox import Inbox
+from streams.batcher.model_thread import ModelThread
 from streams.batcher.search import answer_or_set_aside
 from streams.batcher.window import Window
 from streams.clock import Clock
@@ -27,8 +28,9 @@ from streams.transport.outbox import Outgoing
 from streams.transport.runs import RecordRun
 
 WINDOWS_AHEAD = 1  # of the model, besides the one at work
-FLUSH_S = 1.0  # RocksDB is written this often, or when so many rows wait
-FLUSH_ROWS = 16_384
+SMALL = 16  # events, of a window that is answered at once if that is quick
+FLUSH_S = 1.0  # RocksDB is written this often, or when so much waits: a row that changes in between is written once
+FLUSH_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Wiring:
     rows: Rows
     highwater: Callable[[TP], int]
     room: Callable[[], None]
-    model_thread: Executor
+    model: ModelThread
     disk_thread: Executor
     limit: LetterLimit
     clock: Clock
@@ -55,10 +57,11 @@ class Pipeline(Service):
         self._wiring = wiring
         self._rows = wiring.rows
         self._committer = wiring.committer
-        self._many_rows = asyncio.Event()
+        self._much_waits = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(batch.in_flight)
         self._inbox = Inbox(batch.max_events, batch.max_wait_ms)
+        self._small_s = float("inf")  # what a small window takes
         self._at_work = 0  # windows given to the model and not yet carried out
         self._closed = True
         self._records_under_way = 0
@@ -108,7 +111,6 @@ class Pipeline(Service):
         """Windows go to the model one after the other; a full one waits behind the one at work, so it has no pause."""
         answers: asyncio.Queue[tuple[Window, asyncio.Future[Answer]]] = asyncio.Queue(WINDOWS_AHEAD)
         carrying = self.add_future(self._carry_out_all(answers))
-        loop, thread = asyncio.get_running_loop(), self._wiring.model_thread
         while not self.should_stop:
             window = await self._inbox.take()
             self._at_work += 1
@@ -116,7 +118,8 @@ class Pipeline(Service):
             self._inbox.free = False
             self._wiring.room()
             await self._room.acquire()
-            await answers.put((window, loop.run_in_executor(thread, self._answer, window)))
+            expected_s = self._small_s if window.size <= SMALL else float("inf")
+            await answers.put((window, self._wiring.model.run(self._answer, window, expected_s)))
         carrying.cancel()
 
     async def _carry_out_all(self, answers: "asyncio.Queue[tuple[Window, asyncio.Future[Answer]]]") -> None:
@@ -137,8 +140,8 @@ class Pipeline(Service):
         """Write behind: durable rows go to RocksDB now and then, on a thread that has nothing else to do."""
         while not self.should_stop:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._many_rows.wait(), FLUSH_S)
-            self._many_rows.clear()
+                await asyncio.wait_for(self._much_waits.wait(), FLUSH_S)
+            self._much_waits.clear()
             await self.flush()
 
     async def flush(self) -> None:
@@ -152,7 +155,11 @@ class Pipeline(Service):
         for tp, part in answer.partitions.items():
             if part.rows:
                 self._rows.put(tp.partition, part.rows)
-        metrics.INFERENCE_SECONDS.labels(self._logic.name).observe(time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        metrics.INFERENCE_SECONDS.labels(self._logic.name).observe(seconds)
+        if window.size <= SMALL:
+            # Down at once, up slowly: one that was kept waiting by the machine says little.
+            self._small_s = min(seconds, 0.8 * self._small_s + 0.2 * seconds)
         return answer
 
     def _read(self, partition: int, keys: list[bytes], /) -> list[bytes | None]:
@@ -189,8 +196,8 @@ class Pipeline(Service):
             self._under_way.discard(asyncio.current_task())
         self._records_under_way -= window.size
         self.progress.done()
-        if self._rows.waiting() > FLUSH_ROWS:
-            self._many_rows.set()
+        if self._rows.waiting_bytes() > FLUSH_BYTES:
+            self._much_waits.set()
         for tp, records in window.records.items():
             left = max(0, self._wiring.highwater(tp) - records[-1].offset - 1)
             metrics.LAG.labels(tp.topic, tp.partition).set(left)

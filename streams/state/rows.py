@@ -26,8 +26,9 @@ class _Unwritten:
 
     writing: dict[bytes, Any] = field(default_factory=dict)
     durable: dict[bytes, Any] = field(default_factory=dict)
+    durable_bytes: int = 0
     offset: int = -1
-    decided: deque[dict[bytes, Any]] = field(default_factory=deque)
+    decided: deque[tuple[dict[bytes, Any], int]] = field(default_factory=deque)  # with their bytes
 
 
 class Rows:
@@ -75,10 +76,11 @@ class Rows:
         for key in [key for key, row in rows.items() if row is None]:
             decided[key] = Gone
             self._any_gone = True
+        size = sum(len(row) for row in rows.values() if row) + ENTRY_BYTES * len(rows)
         with self._lock:
-            self._unwritten[partition].decided.append(decided)
+            self._unwritten[partition].decided.append((decided, size))
             self._young[self._number(partition)].update(decided)
-            self._young_bytes += sum(len(row) for row in rows.values() if row) + ENTRY_BYTES * len(rows)
+            self._young_bytes += size
             if self._young_bytes > self._half:
                 self._grow_old()
 
@@ -86,12 +88,14 @@ class Rows:
         """The rows of the partition's oldest `put` are in the changelog, the last of them at this offset."""
         with self._lock:
             unwritten = self._unwritten[partition]
-            unwritten.durable.update(unwritten.decided.popleft())
+            rows, size = unwritten.decided.popleft()
+            unwritten.durable.update(rows)
+            unwritten.durable_bytes += size
             unwritten.offset = max(unwritten.offset, offset)
 
-    def waiting(self) -> int:
-        """How many rows are durable and not written yet."""
-        return sum(len(unwritten.durable) for unwritten in list(self._unwritten.values()))
+    def waiting_bytes(self) -> int:
+        """What rows that are durable and not written yet take at most; a row that changed again counts again."""
+        return sum(unwritten.durable_bytes for unwritten in list(self._unwritten.values()))
 
     def flush(self) -> None:
         """Write what is durable. The changelog offset goes with the last rows, so that a crash repeats, never skips."""
@@ -99,7 +103,7 @@ class Rows:
             for partition, unwritten in list(self._unwritten.items()):
                 with self._lock:
                     rows, offset = unwritten.durable, unwritten.offset
-                    unwritten.writing, unwritten.durable = rows, {}
+                    unwritten.writing, unwritten.durable, unwritten.durable_bytes = rows, {}, 0
                 self._write(partition, rows, offset)
                 with self._lock:
                     unwritten.writing = {}
@@ -134,7 +138,7 @@ class Rows:
     def _in_order(unwritten: _Unwritten) -> Iterable[dict[bytes, Any]]:
         yield unwritten.writing
         yield unwritten.durable
-        yield from unwritten.decided
+        yield from (rows for rows, _ in unwritten.decided)
 
     def _number(self, partition: int) -> int:
         return 0 if self._shared else partition
