@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks import kafka, shop
 from benchmarks.purchases import purchase_events, records
 from benchmarks.setting import Setting
-from schemas.topics import DEFAULT_PARTITIONS, USER_BEHAVIOUR, USER_PREDICTIONS, USER_STATE
+from schemas.topics import DEFAULT_PARTITIONS, USER_BEHAVIOUR, USER_PREDICTIONS
 
 START_SECONDS = 60
 SAMPLED = 2_000  # records whose size is looked at
@@ -25,19 +25,15 @@ def run(setting: Setting) -> dict[str, Any]:
         cpu = serving.process.cpu_seconds()
         watched = shop.until_answered(opened, serving, USER_PREDICTIONS.name, events, setting.pick(180, 60))
         letters = serving.metric("shelfstream_dead_letters_total")
-        written = serving.metric("shelfstream_state_writes_total", agent="behaviour")
         memory, cpu = serving.process.peak_bytes(), serving.process.cpu_seconds() - cpu
     inputs = _mean_bytes(kafka.read(setting.bootstrap, opened.topic(USER_BEHAVIOUR.name), DEFAULT_PARTITIONS))
     outputs = _mean_bytes(kafka.read(setting.bootstrap, opened.topic(USER_PREDICTIONS.name), DEFAULT_PARTITIONS))
-    rows = _mean_bytes(kafka.read(setting.bootstrap, opened.topic(USER_STATE.name), DEFAULT_PARTITIONS))
     return {
         "events_per_second": watched.rate,
         "events": events,
         "seconds": watched.seconds,
         "input_bytes_per_record": inputs,
         "output_bytes_per_record": outputs,
-        "row_bytes_per_record": rows,
-        "rows_written_per_event": written / events,
         "dead_letters": letters,
         "longest_pause_seconds": watched.longest_pause,
         "cpu_seconds": cpu,

@@ -167,8 +167,7 @@ def _steps(results: Results) -> list[str]:
     each = {name: found[name]["us_per_event"] for name in jobs}
     for step, meaning in STEPS.items():
         if any(step in steps for steps in each.values()):
-            told = [f"{each[name][step]:.2f}" if step in each[name] else "within another" for name in jobs]
-            lines.append(f"| {meaning} | {' | '.join(told)} |")
+            lines.append(f"| {meaning} | {' | '.join(f'{each[name].get(step, 0.0):.2f}' for name in jobs)} |")
     sums = {name: sum(each[name].values()) for name in jobs}
     lines.append(f"| **together** | {' | '.join(f'**{sums[name]:.2f}**' for name in jobs)} |")
     whole = {name: _cpu_us_per_event(results, name) for name in jobs}

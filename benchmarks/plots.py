@@ -22,7 +22,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
     panels = [panel for name, panel in PANELS if _has(results, name)]
     rows = (len(panels) + 1) // 2
-    figure, axes = pyplot.subplots(rows, 2, figsize=(14, 4.8 * rows), squeeze=False)
+    figure, axes = pyplot.subplots(rows, 2, figsize=(15, 5.4 * rows), squeeze=False, layout="constrained")
     for place, axis in enumerate(axes.flat):
         if place < len(panels):
             panels[place](axis, results)
@@ -32,7 +32,6 @@ def draw(results: dict[str, Any], path: Path) -> None:
         f"shelfstream, {results['when'][:10]}, {results['machine']['cores']} cores"
         + (" — quick" if results["quick"] else "")
     )
-    figure.tight_layout()
     figure.savefig(path, dpi=130)
     pyplot.close(figure)
 

@@ -7,27 +7,32 @@ its processor time per event, which the benchmarks of throughput tell.
 
 import gc
 import struct
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from zlib import crc32
 
 from faust.types import TP
 
+from benchmarks import reference_logic
+from benchmarks.peers.model import Model
 from benchmarks.purchases import purchase_events
 from benchmarks.purchases import records as purchase_records
 from benchmarks.reference_events import Event, records, users_and_tokens
 from benchmarks.reference_logic import ReferenceLogic
+from benchmarks.reference_model import save_weights
 from benchmarks.setting import Setting
 from benchmarks.stopwatch import Stopwatch
 from models.predict import BehaviourPredictor, load_behaviour
 from schemas.codec import Codec
 from schemas.topics import DEFAULT_PARTITIONS, PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
 from streams.app import WorkerBuilder
-from streams.batcher.pipeline import FLUSH_ROWS
+from streams.batcher.pipeline import FLUSH_BYTES, FLUSH_S
 from streams.batcher.window import Window
 from streams.collector import calm_collector
 from streams.config import load_settings
@@ -57,12 +62,13 @@ STEPS = {  # in the order of an event's path
     "disk": "rows to RocksDB, written behind",
 }
 # Where the logic's own steps are. The rest of `answer` is what these leave.
-WITHIN: tuple[tuple[type, str, str], ...] = (
+WITHIN: tuple[tuple[type | ModuleType, str, str], ...] = (
     (Codec, "decode_batch", "decode"),
     (Rows, "read", "rows_in_memory"),
     (RowStore, "read", "rows_of_disk"),
     (RowStore, "write", "disk"),
-    (ReferenceLogic, "_infer", "model"),
+    (Model, "step", "model"),
+    (reference_logic, "encode", "encode"),
     (BehaviourPredictor, "step", "model"),
     (BehaviourLogic, "_predictions", "encode"),
     (Batch, "encode", "checksum"),
@@ -77,7 +83,7 @@ class Job:
     source: TopicSpec
     changelog: TopicSpec
     pairs: Callable[[int], Iterable[Pair]]
-    logic: Callable[[WorkerBuilder], Logic]
+    logic: Callable[[WorkerBuilder, Path], Logic]
     windows: int
     quick: int
 
@@ -94,7 +100,7 @@ def jobs() -> dict[str, Job]:
     state = TopicSpec("reference-state", "user_id", None, "state of the reference job", "compact")
     events = TopicSpec("reference-events", "user_id", Event, "events of the reference job", "delete")
     return {
-        "reference": Job(events, state, _reference_pairs, lambda builder: ReferenceLogic(clock=builder.clock), 40, 4),
+        "reference": Job(events, state, _reference_pairs, _reference_logic, 40, 4),
         "shipped": Job(USER_BEHAVIOUR, USER_STATE, _shipped_pairs, _shipped_logic, 12, 2),
     }
 
@@ -107,7 +113,7 @@ def measure(job: Job, folder: Path, windows: int) -> dict[str, Any]:
         choose_device("cpu", settings.models.threads)
         builder = WorkerBuilder(settings)
         rows = builder.table(job.source, job.changelog, shared=False)
-        path = _Path(watch, job, rows, job.logic(builder), Outbox(_Requests(), builder.clock))  # type: ignore[arg-type]
+        path = _Path(watch, job, rows, job.logic(builder, folder), Outbox(_Requests(), builder.clock))  # type: ignore[arg-type]
         fetches = list(_fetches(job.source.name, job.pairs((windows + WARM_WINDOWS) * WINDOW)))
         for number, fetch in enumerate(fetches):
             if number == WARM_WINDOWS:
@@ -139,6 +145,7 @@ class _Path:
     outbox: Outbox
     offset: int = 0
     rows_written: int = 0
+    flushed: float = field(default_factory=time.monotonic)
 
     def go(self, fetch: dict[TP, tuple[int, bytes]]) -> None:
         """One window, all the way."""
@@ -164,9 +171,11 @@ class _Path:
                 self.offset += len(part.rows)
                 self.rows_written += len(part.rows)
                 self.rows.durable(tp.partition, self.offset)
-        if self.rows.waiting() > FLUSH_ROWS:
+        now = time.monotonic()
+        if self.rows.waiting_bytes() > FLUSH_BYTES or now - self.flushed >= FLUSH_S:
             with self.watch.measure("disk"):
                 self.rows.flush()
+            self.flushed = now
 
 
 def _fetches(topic: str, pairs: Iterable[Pair]) -> Iterator[dict[TP, tuple[int, bytes]]]:
@@ -231,6 +240,11 @@ def _shipped_pairs(events: int) -> Iterable[Pair]:
     return purchase_records(purchase_events(events))
 
 
-def _shipped_logic(builder: WorkerBuilder) -> Logic:
+def _reference_logic(builder: WorkerBuilder, folder: Path) -> Logic:
+    save_weights(folder / "weights.npz")
+    return ReferenceLogic(folder / "weights.npz", clock=builder.clock)
+
+
+def _shipped_logic(builder: WorkerBuilder, folder: Path) -> Logic:
     features = builder.table(PRODUCT_UPSERT, PRODUCT_FEATURES, shared=True)
     return BehaviourLogic(load_behaviour(), lambda keys: features.read(0, keys), (), builder.clock)

@@ -83,9 +83,11 @@ def test_a_worker_twice_as_fast_halves_the_workers_and_doubles_the_recovery() ->
 
 
 def test_a_figure_that_is_missing_is_named_with_what_measures_it() -> None:
-    with pytest.raises(NotMeasured, match=r"behaviour\.events_per_second: python -m benchmarks --only behaviour"):
+    with pytest.raises(
+        NotMeasured, match=r"million_users\.events_after_recovery: python -m benchmarks --only million_users"
+    ):
         Measured.of(results())
-    assert "Not measured yet, and needed: `behaviour.events_per_second" in pages.sizing(results(), "x.json")
+    assert "Not measured yet, and needed: `million_users.events_after_recovery" in pages.sizing(results(), "x.json")
 
 
 def test_results_before_these_pages_can_be_read() -> None:
