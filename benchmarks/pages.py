@@ -40,6 +40,11 @@ def performance(results: Results, name: str, reasons: dict[str, str]) -> str:
             "",
             *_numbers(results),
             "",
+            "Beside them:",
+            "",
+            *_others(results),
+            "",
+            *_taken(results),
             "## Missed, and why",
             "",
             *_missed(results, reasons),
@@ -126,6 +131,24 @@ def _numbers(results: Results) -> list[str]:
             told = "" if value is None else line.told(value)
             rows.append(f"| {line.meaning} | {line.target()} | {told} | {_verdict(line, results)} | `{line.command}` |")
     return rows
+
+
+def _others(results: Results) -> list[str]:
+    """Figures without a number to reach, those that there are."""
+    shown = [(line, value) for line in LINES if not line.is_target and (value := line.value(results)) is not None]
+    rows = [f"| {line.meaning} | {line.told(value)} | `{line.command}` |" for line, value in shown]
+    return ["| figure | measured | shown by |", "|---|---:|---|", *rows]
+
+
+def _taken(results: Results) -> list[str]:
+    """How long each benchmark took, and when it was run if not with the others."""
+    day = results["when"][:10]
+    told = [
+        f"{name} {facts['seconds']:,} s" + (f" (on {facts['when'][:10]})" if facts["when"][:10] != day else "")
+        for name, facts in results.get("measured", {}).items()
+        if "seconds" in facts
+    ]
+    return [f"The benchmarks took: {', '.join(told)}.", ""] if told else []
 
 
 def _verdict(line: Line, results: Results) -> str:

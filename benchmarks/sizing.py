@@ -130,7 +130,7 @@ class Sizing:
         return [
             Step(
                 "workers",
-                f"{million:,.0f} events/s ÷ ({m.events_per_second:,.0f} measured on {m.cores} cores × {w.busy_share:.0%})",
+                f"{million:,.0f}/s ÷ ({m.events_per_second:,.0f}/s measured on {m.cores} cores × {w.busy_share:.0%})",
                 f"{self.workers:,} of {w.worker_cores} cores",
             ),
             Step(

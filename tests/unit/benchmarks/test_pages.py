@@ -1,5 +1,6 @@
 """The pages of figures are as the newest results make them; what is missed has its reason; the arithmetic is right."""
 
+import re
 import tomllib
 from dataclasses import replace
 from typing import Any
@@ -32,6 +33,12 @@ def test_every_number_belongs_to_a_benchmark_and_has_a_name_of_its_own() -> None
     assert len({line.key for line in LINES}) == len(LINES)
 
 
+def test_the_page_of_benchmarks_names_every_one() -> None:
+    page = (pages.DOCS / "benchmarks.md").read_text()
+    named = {name for row in page.splitlines() if row.startswith("| `") for name in re.findall(r"`(\w+)`", row)}
+    assert set(BENCHMARKS) <= named
+
+
 def test_reasons_are_of_numbers_that_there_are() -> None:
     reasons = tomllib.loads(pages.REASONS.read_text())["reasons"]
     assert set(reasons) <= {line.key for line in LINES if line.is_target}
@@ -53,6 +60,16 @@ def test_what_was_not_measured_left_out_or_failed_says_so() -> None:
     assert "| failed: BenchmarkFailed: 3 of 4 answers | `python -m benchmarks --only growth` |" in text
     assert "| not measured yet | `python -m benchmarks --only peers` |" in text
     assert "Of what was measured, nothing." in text
+
+
+def test_the_time_that_each_benchmark_took_is_told() -> None:
+    found = results()
+    found["measured"] = {
+        "latency": {"when": "2026-11-23T01:00:00", "seconds": 170},
+        "soak": {"when": "2026-11-20T01:00:00", "seconds": 1_810},
+    }
+    text = pages.performance(found, "x.json", {})
+    assert "The benchmarks took: latency 170 s, soak 1,810 s (on 2026-11-20)." in text
 
 
 def test_the_rest_of_a_microsecond_is_what_the_worker_needs_besides_its_steps() -> None:
