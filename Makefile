@@ -7,9 +7,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := $(BIN)/uv pip
 INSTALL := $(UV) install --quiet --python $(BIN)/python
 LOCKED := $(INSTALL) --require-hashes --requirement
+PAGES = $(BIN)/python -m benchmarks.pages && $(BIN)/python docs/generate.py
 COMPILE := $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test test-unit test-contract test-integration lint format bench bench-quick lock setup clean
+.PHONY: help demo test test-unit test-contract test-integration lint format bench bench-soak bench-quick lock setup clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -38,8 +39,11 @@ format: $(VENV)/dev.stamp ## Lay the code out as `make lint` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/dev.stamp ## Measure the published figures on this machine: table and JSON
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/dev.stamp ## Measure the published figures on this machine, 20 minutes: JSON, table, plots, pages
+	$(BIN)/python -m benchmarks; status=$$?; $(PAGES) && exit $$status
+
+bench-soak: $(VENV)/dev.stamp ## Half an hour of steady load, added to the newest results; MINUTES=5 for a shorter one
+	$(BIN)/python -m benchmarks --only soak $(if $(MINUTES),--minutes $(MINUTES)); status=$$?; $(PAGES) && exit $$status
 
 bench-quick: $(VENV)/dev.stamp ## Small sizes in under three minutes; fails when a ratio is out of bounds
 	$(BIN)/python -m benchmarks.quick

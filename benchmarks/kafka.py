@@ -5,22 +5,55 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Protocol
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 POLL_SECONDS = 0.05
+LEADER_SECONDS = 30
 
 
 def create_topics(bootstrap: str, topics: dict[str, dict[str, str]], partitions: int) -> None:
-    """Make the topics, each with its own settings. Errors: RuntimeError when the broker refuses one."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    """Make the topics, each with its own settings, and wait until every partition has a leader.
+
+    Errors: RuntimeError when the broker refuses one, TimeoutError.
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 4})
     wanted = [NewTopic(name, partitions, 1, config=config) for name, config in topics.items()]
     for name, made in admin.create_topics(wanted, operation_timeout=20).items():
         try:
             made.result(timeout=30)
         except Exception as error:
             raise RuntimeError(f"topic {name} was not made: {error}") from error
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "watch-leaders"})
+    try:
+        _wait_for_leaders(consumer, [TopicPartition(name, number) for name in topics for number in range(partitions)])
+    finally:
+        consumer.close()
+
+
+def _wait_for_leaders(consumer: Consumer, places: list[TopicPartition]) -> None:
+    deadline = time.monotonic() + LEADER_SECONDS
+    for place in places:
+        while True:
+            try:
+                consumer.get_watermark_offsets(place, timeout=5)
+                break
+            except KafkaException as error:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{place.topic}[{place.partition}] has no leader: {error}") from error
+                time.sleep(POLL_SECONDS)
+
+
+def delete_topics(bootstrap: str, topics: list[str]) -> None:
+    """Delete the topics with all that is in them. Errors: RuntimeError when the broker refuses one."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 4})
+    for name, gone in admin.delete_topics(topics, operation_timeout=20).items():
+        try:
+            gone.result(timeout=30)
+        except Exception as error:
+            raise RuntimeError(f"topic {name} was not deleted: {error}") from error
 
 
 def preload(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]]) -> int:
@@ -59,8 +92,18 @@ def preload(bootstrap: str, topic: str, records: Iterable[tuple[bytes, bytes]]) 
     return count
 
 
+class Counter(Protocol):
+    """Tells how many records a topic has had."""
+
+    def total(self) -> int:
+        """All of them, in all partitions."""
+
+    def close(self) -> None:
+        """Leave the broker."""
+
+
 class EndOffsets:
-    """How many records a topic has had, as a consumer sees it."""
+    """How many records a topic has had, by the end offsets as a consumer sees them; the cheapest way to know."""
 
     def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
         self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"watch-{topic}"})
@@ -69,6 +112,36 @@ class EndOffsets:
     def total(self) -> int:
         """Sum of the end offsets of all partitions."""
         return sum(self._consumer.get_watermark_offsets(place, timeout=10)[1] for place in self._places)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+
+
+class CommittedRecords:
+    """How many records of committed transactions a topic has had, by reading them.
+
+    Transactions take offsets of their own for their ends, so end offsets tell too many.
+    """
+
+    def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": f"count-{topic}",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "fetch.wait.max.ms": 20,
+            }
+        )
+        self._consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
+        self._count = 0
+
+    def total(self) -> int:
+        """Records read by now."""
+        while messages := self._consumer.consume(10_000, 0):
+            self._count += sum(message.error() is None for message in messages)
+        return self._count
 
     def close(self) -> None:
         """Leave the broker."""
@@ -123,7 +196,7 @@ class Watched:
 
 
 def watch(
-    ends: EndOffsets, until: int, limit_seconds: float, alive: Callable[[], bool], every: float = POLL_SECONDS
+    ends: Counter, until: int, limit_seconds: float, alive: Callable[[], bool], every: float = POLL_SECONDS
 ) -> Watched:
     """Sample the end offsets until there are `until` records, the time is up, or the worker is gone."""
     watched, began = Watched(), time.monotonic()
@@ -136,21 +209,24 @@ def watch(
 
 
 def read(bootstrap: str, topic: str, partitions: int, limit_seconds: float = 120) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value of every record that is in the topic now. Errors: TimeoutError."""
+    """Key and value of every committed record that is in the topic now. Errors: TimeoutError."""
     group = f"read-{topic}-{threading.get_ident()}"
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+    settings = {"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False}
+    consumer = Consumer({**settings, "isolation.level": "read_committed", "enable.partition.eof": True})
     try:
-        places = [TopicPartition(topic, partition, 0) for partition in range(partitions)]
-        left = sum(consumer.get_watermark_offsets(place, timeout=10)[1] for place in places)
-        consumer.assign(places)
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
+        left = set(range(partitions))
         deadline = time.monotonic() + limit_seconds
         while left:
-            for message in consumer.consume(min(left, 10_000), timeout=1):
-                if message.error():
-                    raise RuntimeError(f"{topic}: {message.error()}")
-                left -= 1
-                yield message.key() or b"", message.value() or b""
+            for message in consumer.consume(10_000, timeout=0.2):
+                error = message.error()
+                if error is None:
+                    yield message.key() or b"", message.value() or b""
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    left.discard(message.partition())
+                else:
+                    raise RuntimeError(f"{topic}: {error}")
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{topic}: {left:,} records were not read within {limit_seconds:g} s")
+                raise TimeoutError(f"{topic}: {len(left)} partitions were not read to the end in {limit_seconds:g} s")
     finally:
         consumer.close()

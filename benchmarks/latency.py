@@ -1,130 +1,118 @@
-"""From the scheduled sending of an event to its prediction in a consumer's hands, at 500 events a second offered.
+"""From the scheduled sending of an event to its prediction in a consumer's hands, at several rates offered.
 
-Open loop: event i is due at start + i / 500, whatever came back so far, and its latency counts from then, so a stall
-is not hidden by sending less. Sender and consumer are threads of this process on librdkafka; both clocks are this
-process's own.
+The reference job and the shipped behaviour model, each with one worker, and beside them the broker alone: the same
+loop with nothing between. `open_loop` says how it is measured.
 """
 
-import threading
-import time
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Message
 
-from benchmarks import kafka, shop
-from benchmarks.purchases import purchase_events
+from benchmarks import kafka, reference_worker, shop
+from benchmarks.open_loop import PATIENCE_SECONDS, Load, OpenLoop
+from benchmarks.purchases import purchase_events, records
+from benchmarks.reference_events import PARTITIONS
+from benchmarks.serving import Serving
 from benchmarks.setting import BenchmarkFailed, Setting
-from schemas.codec import encode
+from schemas.predictions import UserPrediction
 from schemas.topics import DEFAULT_PARTITIONS, USER_BEHAVIOUR, USER_PREDICTIONS
 
-OFFERED = 500
-WARM_SECONDS = 5
-PATIENCE_SECONDS = 20
+REFERENCE_RATES = (100, 1_000, 5_000)
+SHIPPED_RATES = (100, 500)
+WARM_SECONDS = 5  # not counted, at each rate
+MEASURED_SECONDS, QUICK_SECONDS = 20, 3
+FLOOR_SECONDS = 5  # of the broker alone, at each rate
+_prediction = msgspec.msgpack.Decoder(UserPrediction).decode
 
 
 def run(setting: Setting) -> dict[str, Any]:
-    """Percentiles of the latency in milliseconds, the first seconds left out."""
-    opened = shop.open_shop(setting, "latency")
-    seconds = WARM_SECONDS + setting.pick(30, 5)
-    with opened.worker() as serving:
-        serving.wait_ready()
-        run = _OpenLoop(setting.bootstrap, opened.topic(USER_BEHAVIOUR.name), opened.topic(USER_PREDICTIONS.name))
-        due, sent, seen = run.measure(OFFERED * seconds)
-        tail = serving.process.tail()
-    missing = int(np.isnan(seen).sum())
-    if missing:
-        raise BenchmarkFailed(
-            f"{missing:,} of {len(seen):,} predictions did not come within {PATIENCE_SECONDS} s\n{tail}"
-        )
-    counted = slice(WARM_SECONDS * OFFERED, None)
-    latency, late = 1e3 * (seen - due)[counted], 1e3 * (sent - due)[counted]
-    p10, p50, p90, p99 = np.percentile(latency, (10, 50, 90, 99))
+    """{"reference": {rate: figures}, "shipped": …, "broker": …}; figures as `Durations.summary` gives them."""
+    seconds = setting.pick(MEASURED_SECONDS, QUICK_SECONDS)
     return {
-        "p10_ms": float(p10),
-        "p50_ms": float(p50),
-        "p90_ms": float(p90),
-        "p99_ms": float(p99),
-        "max_ms": float(latency.max()),
-        "offered_per_second": OFFERED,
-        "events": len(latency),
-        "sender_late_p99_ms": float(np.percentile(late, 99)),
+        "reference": reference(setting, "latency-reference", REFERENCE_RATES, seconds),
+        "shipped": shipped(setting, SHIPPED_RATES, seconds),
+        "broker": broker_alone(setting, REFERENCE_RATES, setting.pick(FLOOR_SECONDS, 2)),
     }
 
 
-def broker_alone(setting: Setting, seconds: int) -> float:
-    """What the machine and the broker take of p50: milliseconds from the scheduled sending of an event to itself.
+def reference(
+    setting: Setting, name: str, rates: Sequence[int], seconds: int, **settings: str
+) -> dict[str, dict[str, Any]]:
+    """Figures of the reference job by rate, one worker for all. `settings` of the worker by variable name.
 
-    No worker is between; the first half is left out.
+    Errors: BenchmarkFailed.
     """
+    job = reference_worker.make_job(setting, name)
+    with job.worker(**settings) as serving:
+        loop = OpenLoop(setting.bootstrap, job.source, job.target, PARTITIONS)
+        return _at_rates(loop, rates, seconds, reference_worker.load, serving)
+
+
+def shipped(setting: Setting, rates: Sequence[int], seconds: int) -> dict[str, dict[str, Any]]:
+    """Figures of the shipped behaviour model on real purchases, by rate. Errors: BenchmarkFailed."""
+    opened = shop.open_shop(setting, "latency-shipped")
+    source, target = opened.topic(USER_BEHAVIOUR.name), opened.topic(USER_PREDICTIONS.name)
+    with opened.worker() as serving:
+        loop = OpenLoop(setting.bootstrap, source, target, DEFAULT_PARTITIONS)
+        return _at_rates(loop, rates, seconds, _purchases, serving)
+
+
+def broker_alone(setting: Setting, rates: Sequence[int], seconds: int) -> dict[str, dict[str, Any]]:
+    """What machine, broker, sender and consumer take: from the scheduled sending of a record to that record."""
     topic = setting.topic("latency-broker")
-    kafka.create_topics(setting.bootstrap, {topic: {}}, DEFAULT_PARTITIONS)
-    due, _, seen = _OpenLoop(setting.bootstrap, topic, topic).measure(OFFERED * seconds)
-    if np.isnan(seen).any():
-        raise BenchmarkFailed(f"{int(np.isnan(seen).sum()):,} events did not come back from the broker")
-    return float(np.median(1e3 * (seen - due)[len(due) // 2 :]))
+    kafka.create_topics(setting.bootstrap, {topic: {}}, PARTITIONS)
+    loop = OpenLoop(setting.bootstrap, topic, topic, PARTITIONS)
+    try:
+        return {str(rate): _measure(loop, _itself(rate, rate * (1 + seconds)), rate) for rate in rates}
+    finally:
+        loop.close()
 
 
-class _Numbered(msgspec.Struct):
-    """What an event and its prediction have in common."""
+def _at_rates(
+    loop: OpenLoop, rates: Sequence[int], seconds: int, make: Any, serving: Serving
+) -> dict[str, dict[str, Any]]:
+    try:
+        serving.wait_ready()
+        return {
+            str(rate): _measure(loop, make(rate, rate * (WARM_SECONDS + seconds)), rate * WARM_SECONDS, serving)
+            for rate in rates
+        }
+    finally:
+        loop.close()
 
-    event_id: str
 
-
-class _OpenLoop:
-    """Sends on schedule in one thread while the calling thread consumes."""
-
-    def __init__(self, bootstrap: str, source: str, target: str) -> None:
-        self._source = source
-        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 0})
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": f"latency-{target}",
-                "enable.auto.commit": False,
-                "fetch.wait.max.ms": 50,
-                "fetch.queue.backoff.ms": 1,
-            }
+def _measure(loop: OpenLoop, load: Load, warm: int, serving: Serving | None = None) -> dict[str, Any]:
+    """One rate, the first `warm` events not counted."""
+    cpu = serving.process.cpu_seconds() if serving else 0.0
+    outcome = loop.run(load)
+    if outcome.missing:
+        raise BenchmarkFailed(
+            f"{outcome.missing:,} of {load.events:,} answers did not come within {PATIENCE_SECONDS:g} s "
+            f"at {load.rate:,} events/s\n{serving.process.tail() if serving else ''}"
         )
-        self._consumer.assign([TopicPartition(target, partition, 0) for partition in range(DEFAULT_PARTITIONS)])
+    late = outcome.lateness(warm)
+    figures = {
+        **outcome.latency(warm).summary(),
+        "offered_per_second": load.rate,
+        "sender_late_p50_ms": late.ms(50),
+        "sender_late_p99_ms": late.ms(99),
+        "sender_late_max_ms": late.ms(100),
+    }
+    if serving:
+        figures["worker_cores"] = (serving.process.cpu_seconds() - cpu) / (load.events / load.rate)
+    return figures
 
-    def measure(self, events: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Shapes: due, sent and seen (events,) float64 seconds of one clock; seen is nan where nothing came."""
-        real = [(event.user_id.encode(), event) for event in islice(purchase_events(events), events)]
-        records = []
-        for number, (key, event) in enumerate(real):
-            event.event_id = str(number)
-            records.append((key, encode(event)))
-        sent = np.full(len(records), np.nan)
-        start = time.monotonic() + 0.5
-        due = start + np.arange(len(records)) / OFFERED
-        sender = threading.Thread(target=self._send, args=(records, due, sent), daemon=True)
-        sender.start()
-        seen = self._consume(len(records), due[-1] + PATIENCE_SECONDS)
-        sender.join(PATIENCE_SECONDS)
-        self._consumer.close()
-        return due, sent, seen
 
-    def _send(self, records: list[tuple[bytes, bytes]], due: np.ndarray, sent: np.ndarray) -> None:
-        for number, (key, value) in enumerate(records):
-            wait = due[number] - time.monotonic()
-            if wait > 0:
-                time.sleep(wait)
-            sent[number] = time.monotonic()
-            self._producer.produce(self._source, value, key)
-            self._producer.poll(0)
-        self._producer.flush(PATIENCE_SECONDS)
+def _itself(rate: float, events: int) -> Load:
+    made = reference_worker.load(rate, events)
+    return Load(made.records, rate, events, lambda message: message.offset() or 0)
 
-    def _consume(self, events: int, deadline: float) -> np.ndarray:
-        came: list[tuple[float, bytes]] = []
-        while len(came) < events and time.monotonic() < deadline:
-            message = self._consumer.poll(0.1)
-            if message is not None and not message.error():
-                came.append((time.monotonic(), message.value() or b""))
-        seen = np.full(events, np.nan)
-        decode = msgspec.msgpack.Decoder(_Numbered).decode
-        for when, value in reversed(came):  # the first of repeated ones counts
-            seen[int(decode(value).event_id)] = when
-        return seen
+
+def _purchases(rate: float, events: int) -> Load:
+    return Load(list(records(purchase_events(events))), rate, events, _source_offset)
+
+
+def _source_offset(message: Message) -> int:
+    return _prediction(message.value() or b"").source.offset

@@ -17,11 +17,16 @@ def facts() -> dict[str, Any]:
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
-        "load_before": [round(load, 2) for load in os.getloadavg()],
+        "load_before": load(),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
     }
+
+
+def load() -> list[float]:
+    """The load averages of the last one, five and fifteen minutes."""
+    return [round(average, 2) for average in os.getloadavg()]
 
 
 def _processor() -> str:

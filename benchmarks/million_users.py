@@ -7,32 +7,29 @@ events of users from everywhere in the state.
 
 import time
 from collections.abc import Iterator
-from itertools import cycle, islice
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
-from benchmarks import kafka, shop
+from benchmarks import kafka, shop, state_rows
 from benchmarks.purchases import purchase_events
+from benchmarks.serving import Serving
 from benchmarks.setting import BenchmarkFailed, Setting
-from models.columns import EventColumns
-from models.predict import load_behaviour
 from schemas.codec import encode
-from schemas.events import EVENT_TYPES, UserBehaviour
-from schemas.state import ROW_FORMAT, model_key
+from schemas.events import UserBehaviour
 from schemas.topics import DEFAULT_PARTITIONS, USER_BEHAVIOUR, USER_PREDICTIONS, USER_STATE
 
 RECOVERED = "shelfstream_recovered_rows_total"
-DISTINCT_ROWS = 2_000
 
 
 def run(setting: Setting) -> dict[str, Any]:
     """Recovery and memory, in one run of one worker."""
     opened = shop.open_shop(setting, "million-users")
     users = setting.pick(1_000_000, 20_000)
-    rows = _real_rows(setting.pick(30_000, 10_000))
+    rows = state_rows.shipped_rows(setting.pick(30_000, 10_000))
     changelog = opened.topic(USER_STATE.name)
-    kafka.preload(setting.bootstrap, changelog, zip(_keys(users), islice(cycle(rows), users), strict=True))
+    kafka.preload(setting.bootstrap, changelog, state_rows.keyed(rows, users))
     ends = kafka.EndOffsets(setting.bootstrap, changelog, DEFAULT_PARTITIONS)
     counted = ends.total()
     ends.close()
@@ -56,7 +53,7 @@ def run(setting: Setting) -> dict[str, Any]:
     }
 
 
-def _recover(serving: shop.Serving, rows: int, limit_seconds: float) -> dict[str, float]:
+def _recover(serving: Serving, rows: int, limit_seconds: float) -> dict[str, float]:
     """Rows a second from the first sample that has rows to the one that has all; the clock is this process's own."""
     samples: list[tuple[float, float]] = []
     began = time.monotonic()
@@ -76,31 +73,6 @@ def _recover(serving: shop.Serving, rows: int, limit_seconds: float) -> dict[str
         "recovery_seconds": seconds,
         "start_to_ready_seconds": ready,
     }
-
-
-def _keys(users: int) -> Iterator[bytes]:
-    return (b"user-%d" % number for number in range(users))
-
-
-def _real_rows(purchases: int) -> list[bytes]:
-    """Rows of households as they are after these purchases, with no source offset counted in them yet."""
-    model = load_behaviour()
-    bought = list(purchase_events(purchases))
-    names: dict[str, int] = {}
-    slots = np.array([names.setdefault(event.user_id, len(names)) for event in bought], np.int32)
-    categories = {name: i for i, name in enumerate(model.categories)}
-    products = {name: i for i, name in enumerate(model.products)}
-    columns = EventColumns(
-        types=np.full(len(bought), EVENT_TYPES.index("purchase"), np.uint8),
-        categories=np.array([categories.get(event.category or "", -1) for event in bought], np.int32),
-        products=np.array([products.get(event.product_id or "", -1) for event in bought], np.int32),
-        attributes=np.zeros((len(bought), 8), np.uint32),
-        sessions=np.array([int(event.session_id or 0) for event in bought], np.uint64),
-        times_ms=np.array([event.occurred_at for event in bought], np.int64),
-    )
-    rows = model.run(model.blank(len(names)), slots, columns, emit=np.zeros(len(bought), bool)).rows
-    rows["format"], rows["model"], rows["offset"] = ROW_FORMAT, model_key(model.info.name, model.info.version), -1
-    return [row.tobytes() for row in rows[:DISTINCT_ROWS]]
 
 
 def _events(users: int, count: int) -> Iterator[tuple[bytes, bytes]]:

@@ -42,6 +42,18 @@ class Worker:
         """The most that was ever resident, as the kernel kept it for each process, added up."""
         return sum(_peak(process) for process in self._family())
 
+    def pss_bytes(self) -> int:
+        """Resident memory with what processes share divided among them; 0 where the kernel does not say."""
+        return sum(_pss(process) for process in self._family())
+
+    def handles(self) -> int:
+        """Open file handles of the program and what it started."""
+        return sum(_count(process, "num_fds") for process in self._family())
+
+    def threads(self) -> int:
+        """Threads of the program and what it started."""
+        return sum(_count(process, "num_threads") for process in self._family())
+
     def cpu_seconds(self) -> float:
         """User and system time so far, of the program and what it started."""
         return sum(_cpu(process) for process in self._family())
@@ -91,6 +103,20 @@ def _peak(process: psutil.Process) -> int:
     except OSError:
         pass
     return _resident(process)
+
+
+def _pss(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except (psutil.Error, AttributeError):
+        return 0
+
+
+def _count(process: psutil.Process, what: str) -> int:
+    try:
+        return int(getattr(process, what)())
+    except psutil.Error:
+        return 0
 
 
 def _cpu(process: psutil.Process) -> float:

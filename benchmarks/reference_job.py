@@ -8,6 +8,7 @@ outputs and compares the users with the most events against a model stepped one 
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,13 @@ def run(setting: Setting) -> dict[str, Any]:
     return figures
 
 
-def one(setting: Setting, name: str, program: Program, events: int) -> dict[str, Any]:
-    """Preload, run one worker, check its outputs. Errors: BenchmarkFailed."""
+def one(
+    setting: Setting, name: str, program: Program, events: int, counter: Callable[..., kafka.Counter] = kafka.EndOffsets
+) -> dict[str, Any]:
+    """Preload, run one worker, check its outputs. Errors: BenchmarkFailed.
+
+    `counter` makes what tells the number of outputs, from broker, topic and partitions.
+    """
     source, target = setting.topic(f"{name}-events"), setting.topic(f"{name}-answers")
     kafka.create_topics(setting.bootstrap, {source: {}, target: {}, changelog(source): COMPACTED}, PARTITIONS)
     users, tokens = users_and_tokens(events)
@@ -82,7 +88,7 @@ def one(setting: Setting, name: str, program: Program, events: int) -> dict[str,
         "BENCH_WEIGHTS": str(weights),
         **program.environment,
     }
-    ends = kafka.EndOffsets(setting.bootstrap, target, PARTITIONS)
+    ends = counter(setting.bootstrap, target, PARTITIONS)
     try:
         arguments = ["-m", program.module, *program.arguments]
         with running(arguments, environment, folder / "worker.log", program.python) as worker:

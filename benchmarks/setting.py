@@ -11,13 +11,16 @@ from typing import Any
 class Setting:
     """`quick` asks for a run that proves the harness; its figures are no figures.
 
-    `found` holds the figures of the benchmarks before this one in the same run, by name.
+    `found` holds the figures of the benchmarks before this one in the same run, by name; `users` are sizes of state
+    where a benchmark's own are not wanted, `minutes` is how long a soak takes.
     """
 
     bootstrap: str
     folder: Path
     quick: bool
     found: Mapping[str, Any] = field(default_factory=dict)
+    users: tuple[int, ...] = ()
+    minutes: float = 30.0
     mark: str = field(default_factory=lambda: uuid.uuid4().hex[:6])
 
     def pick(self, full: int, quick: int) -> int:

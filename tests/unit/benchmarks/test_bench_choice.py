@@ -17,7 +17,12 @@ FIGURES = {
 def test_peers_bring_what_they_are_compared_with() -> None:
     assert chosen(["peers"]) == ["reference_job", "peers"]
     assert chosen(["reference_job"]) == ["reference_job"]
-    assert chosen(None) == list(BENCHMARKS)
+    assert chosen(["recovery"]) == ["million_users", "recovery"]
+
+
+def test_all_are_run_but_the_soak_which_takes_half_an_hour() -> None:
+    assert chosen(None) == [name for name in BENCHMARKS if name != "soak"]
+    assert chosen(["soak"]) == ["soak"]
 
 
 def test_the_ratios_hold_on_a_machine_ten_times_as_slow() -> None:
