@@ -82,7 +82,9 @@ def make_stage(request: pytest.FixtureRequest, tmp_path: Path, small_artifact: P
     def make(cluster: Cluster, **options: Any) -> Stage:
         name = f"{request.node.originalname.removeprefix('test_')[:30]}-{os.getpid()}-{next(_numbers)}"
         options = {"models": {small.info.version: small}, "artifact": small_artifact, **options}
-        stage = Stage(cluster, tmp_path, name, seed=request.config.getoption("--faults-seed"), **options)
+        stage = Stage(
+            cluster, tmp_path, name, seed=f"{request.config.getoption('--faults-seed')} {request.node.name}", **options
+        )
         stages.append(stage)
         return stage
 

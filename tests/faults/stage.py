@@ -31,7 +31,7 @@ class Stage:
         models: Models,
         artifact: Path,
         *,
-        seed: int,
+        seed: str,
         delivery: str = AT_LEAST_ONCE,
         partitions: int = 4,
         users: int = 60,
@@ -39,7 +39,7 @@ class Stage:
         replicas: int = 1,
         config: Mapping[str, str] | None = None,
     ) -> None:
-        self.random = random.Random(f"{seed} {name}")
+        self.random = random.Random(seed)
         self.cluster, self.delivery = cluster, delivery
         self._folder, self._models, self._artifact = folder, models, artifact
         self.place = Place(cluster.servers, name, partitions)
@@ -72,6 +72,11 @@ class Stage:
         self._newest[label] = worker, lambda: self.start_worker(label, program, prefix, **settings)
         return worker
 
+    @property
+    def labels(self) -> list[str]:
+        """Of the workers there are."""
+        return list(self._newest)
+
     def worker(self, label: str) -> Worker:
         """The newest of this label."""
         return self._newest[label][0]
@@ -85,9 +90,17 @@ class Stage:
                 assert code == 1, f"{worker.label} ended with {code}:\n{worker.tail()}"
                 again()
 
-    def wait_ready(self) -> None:
-        """Wait until the newest worker of each label is ready."""
-        self._wait(lambda: all(worker.get("/readyz")[0] == 200 for worker, _ in self._newest.values()), "ready workers")
+    def release(self, label: str) -> Worker:
+        """The newest of this label, which is not tended any more: what becomes of it is the test's business."""
+        return self._newest.pop(label)[0]
+
+    def wait_ready(self, *labels: str) -> None:
+        """Wait until the newest worker of each of these labels is ready; without any, of all."""
+
+        def ready() -> bool:
+            return all(self.worker(label).get("/readyz")[0] == 200 for label in labels or self.labels)
+
+        self._wait(ready, "ready workers")
 
     def wait_answered(self, more: int) -> None:
         """Wait until so many more events are answered than now."""

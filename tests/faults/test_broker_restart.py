@@ -18,8 +18,9 @@ def test_nothing_is_lost_or_counted_twice_when_the_broker_is_killed_and_started_
     make_stage: MakeStage, one_broker: Cluster, delivery: str, judge: Judge, long: bool
 ) -> None:
     stage = make_stage(one_broker, delivery=delivery)
-    for worker in [stage.start_worker(label) for label in (LABELS if long else LABELS[:1])]:
-        worker.wait_ready()
+    for label in LABELS if long else LABELS[:1]:
+        stage.start_worker(label)
+    stage.wait_ready()
     stage.tend()  # the group may have given a worker up by the time the broker is there
     stage.load.start()
     recovered = []

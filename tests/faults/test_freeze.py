@@ -18,8 +18,9 @@ def test_a_worker_that_wakes_up_after_others_took_over_changes_nothing(
     make_stage: MakeStage, one_broker: Cluster, delivery: str, judge: Judge, long: bool
 ) -> None:
     stage = make_stage(one_broker, delivery=delivery, pace=500)  # so that windows are under way when it stops
-    for worker in [stage.start_worker(label) for label in LABELS]:
-        worker.wait_ready()
+    for label in LABELS:
+        stage.start_worker(label)
+    stage.wait_ready()
     stage.tend()  # a worker that wakes up with windows under way ends, rather than write beside the next owner
     stage.load.start()
     recovered = []

@@ -7,7 +7,6 @@ import pytest
 from tests.faults.cluster import Cluster
 from tests.faults.conftest import Judge, MakeStage
 from tests.faults.stage import AT_LEAST_ONCE, DELIVERIES, EXACTLY_ONCE, Stage
-from tests.integration.worker_process import Worker
 
 pytestmark = pytest.mark.faults
 
@@ -17,9 +16,9 @@ EARLY = 0.2  # share of kills that do not wait until the worker is ready
 LABELS = ("one", "two")
 
 
-def start(stage: Stage, label: str) -> Worker:
+def start(stage: Stage, label: str) -> None:
     """With an id of its own: the group keeps its partitions for it."""
-    return stage.start_worker(label, kafka_instance_id=label, batch_max_events=stage.random.choice(("4", "16", "64")))
+    stage.start_worker(label, kafka_instance_id=label, batch_max_events=stage.random.choice(("4", "16", "64")))
 
 
 @pytest.mark.parametrize("delivery", DELIVERIES, indirect=True)  # both in the short run too
@@ -28,20 +27,21 @@ def test_nothing_is_lost_or_counted_twice_when_workers_are_killed(
     make_stage: MakeStage, one_broker: Cluster, delivery: str, judge: Judge, long: bool
 ) -> None:
     stage = make_stage(one_broker, delivery=delivery)
-    workers = {label: start(stage, label) for label in LABELS}
+    for label in LABELS:
+        start(stage, label)
+    stage.tend()
     stage.load.start()
-    for worker in workers.values():
-        worker.wait_ready()
+    stage.wait_ready()
     marks = []
     kills = KILLS if long else KILLS_SHORT[delivery]
     for number in range(kills):
         label = LABELS[number % 2]
         if stage.random.random() >= EARLY:
-            workers[label].wait_ready()
+            stage.wait_ready(label)
             stage.wait_answered(stage.random.randrange(20, 200))
         time.sleep(stage.random.random() * 0.5)  # anywhere in its work
-        workers[label].kill()
+        stage.release(label).close()
         marks.append(stage.watcher.mark())
-        workers[label] = start(stage, label)
+        start(stage, label)
     recovered = [stage.recovered(mark) for mark in marks]
     judge(stage.finish("SIGKILL of a worker", kills, recovered))

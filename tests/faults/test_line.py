@@ -39,8 +39,7 @@ def far_broker(proxies: Proxies, tmp_path_factory: pytest.TempPathFactory) -> It
 def test_a_slow_line_only_delays(make_stage: MakeStage, far_broker: Cluster, proxies: Proxies, judge: Judge) -> None:
     stage = make_stage(far_broker)
     workers = [stage.start_worker(label) for label in LABELS]
-    for worker in workers:
-        worker.wait_ready()
+    stage.wait_ready()
     stage.load.start()
     recovered = []
     for _ in range(TIMES):
@@ -59,9 +58,9 @@ def test_a_line_that_was_gone_changes_nothing(
     kind: str, make_stage: MakeStage, far_broker: Cluster, proxies: Proxies, judge: Judge, delivery: str
 ) -> None:
     stage = make_stage(far_broker, delivery=delivery)
-    workers = [stage.start_worker(label) for label in LABELS]
-    for worker in workers:
-        worker.wait_ready()
+    for label in LABELS:
+        stage.start_worker(label)
+    stage.wait_ready()
     stage.tend()  # a worker that has lost its session with windows under way ends
     stage.load.start()
     recovered = []

@@ -27,9 +27,9 @@ def three_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
 
 def start(stage: Stage) -> None:
     """Two workers at work."""
-    workers = [stage.start_worker(label) for label in ("one", "two")]
-    for worker in workers:
-        worker.wait_ready()
+    for label in ("one", "two"):
+        stage.start_worker(label)
+    stage.wait_ready()
     stage.tend()
     stage.load.start()
 
