@@ -12,6 +12,7 @@ pytestmark = pytest.mark.faults
 
 KILLS = 50
 KILLS_SHORT = {AT_LEAST_ONCE: 6, EXACTLY_ONCE: 3}
+PACE = 100  # workers start for most of the time, and the load goes on
 EARLY = 0.2  # share of kills that do not wait until the worker is ready
 LABELS = ("one", "two")
 
@@ -26,7 +27,7 @@ def start(stage: Stage, label: str) -> None:
 def test_nothing_is_lost_or_counted_twice_when_workers_are_killed(
     make_stage: MakeStage, one_broker: Cluster, delivery: str, judge: Judge, long: bool
 ) -> None:
-    stage = make_stage(one_broker, delivery=delivery)
+    stage = make_stage(one_broker, delivery=delivery, pace=PACE)
     for label in LABELS:
         start(stage, label)
     stage.tend()
@@ -38,7 +39,7 @@ def test_nothing_is_lost_or_counted_twice_when_workers_are_killed(
         label = LABELS[number % 2]
         if stage.random.random() >= EARLY:
             stage.wait_ready(label)
-            stage.wait_answered(stage.random.randrange(20, 200))
+            stage.wait_answered(stage.random.randrange(20, 100))
         time.sleep(stage.random.random() * 0.5)  # anywhere in its work
         stage.release(label).close()
         marks.append(stage.watcher.mark())
