@@ -10,7 +10,7 @@ LOCKED := $(INSTALL) --require-hashes --requirement
 PAGES = $(BIN)/python -m benchmarks.pages && $(BIN)/python docs/generate.py
 COMPILE := $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help demo test test-unit test-contract test-integration lint format bench bench-soak bench-quick lock setup clean
+.PHONY: help demo test test-unit test-contract test-integration test-faults test-faults-short lint format bench bench-soak bench-quick lock setup clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -19,7 +19,7 @@ help: ## Show this list
 demo: $(VENV)/run.stamp ## Kafka, events and live predictions in this terminal; SECONDS=30 ends it by itself
 	@$(BIN)/shelfstream demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: test-unit test-contract test-integration ## All tests: unit, contract, then integration on a real Kafka
+test: test-unit test-contract test-integration test-faults-short ## All tests: unit, contract, integration on a real Kafka, some faults
 
 test-unit: $(VENV)/dev.stamp ## Fast tests without network
 	$(BIN)/python -m pytest tests/unit
@@ -29,6 +29,12 @@ test-contract: $(VENV)/dev.stamp ## What is promised to others: golden bytes, sc
 
 test-integration: $(VENV)/dev.stamp ## Whole agents on a real Kafka
 	$(BIN)/python -m pytest tests/integration
+
+test-faults-short: $(VENV)/dev.stamp ## The faults that every change must stand: two minutes
+	$(BIN)/python -m pytest tests/faults
+
+test-faults: $(VENV)/dev.stamp ## Every fault, many times, with the table at the end; SEED=2 draws another schedule
+	$(BIN)/python -m pytest tests/faults --faults-long $(if $(SEED),--faults-seed $(SEED)) --faults-report .shelfstream/faults
 
 lint: $(VENV)/dev.stamp ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -2,8 +2,17 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What tests/faults can be told; here, because pytest asks before it looks into folders."""
+    group = parser.getgroup("faults", "faults (tests/faults)")
+    group.addoption("--faults-long", action="store_true", help="the long run: every fault, and many times")
+    group.addoption("--faults-seed", type=int, default=1, help="what the schedule is drawn from")
+    group.addoption("--faults-report", type=Path, metavar="DIR", help="write the table there, as JSON and Markdown")
 
 
 @pytest.fixture(scope="session")

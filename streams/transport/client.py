@@ -1,7 +1,8 @@
 """A connection to the cluster: aiokafka's client, which finds leaders and keeps one connection for each broker."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import Any
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import CloseReason
@@ -9,14 +10,30 @@ from aiokafka.errors import KafkaError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_fixed
 from yarl import URL
 
-KafkaClient: TypeAlias = AIOKafkaClient
+CONNECT_S = 5.0  # for a broker to take a connection and say what it speaks
+
+
+class KafkaClient(AIOKafkaClient):  # type: ignore[misc]
+    """aiokafka's client, which does not wait for a request's whole time until a connection is there.
+
+    A line that is half open takes connections and answers nothing on them; until the attempt is given up, every other
+    request to the broker waits for it, even if the line is whole again.
+    """
+
+    async def _get_conn(self, node_id: int, **options: Any) -> Any:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                return await super()._get_conn(node_id, **options)
+        except TimeoutError:
+            self.force_metadata_update()
+            return None
 
 
 async def connect(
     servers: Sequence[str], client_id: str, *, request_timeout_ms: int = 40_000, metadata_max_age_ms: int = 300_000
 ) -> KafkaClient:
     """Connect to the first of the servers that answers. Errors: KafkaConnectionError."""
-    client = AIOKafkaClient(
+    client = KafkaClient(
         bootstrap_servers=list(servers),
         client_id=client_id,
         request_timeout_ms=request_timeout_ms,
@@ -31,9 +48,9 @@ def servers_of(urls: Iterable[URL]) -> list[str]:
     return [f"{url.host}:{url.port}" for url in urls]
 
 
-def hang_up(client: KafkaClient, node: int) -> None:
+def hang_up(client: KafkaClient, node: int, group: ConnectionGroup = ConnectionGroup.DEFAULT) -> None:
     """Close the connection to a broker, which may be half open: the next request makes a new one."""
-    connection = client._conns.get((node, ConnectionGroup.DEFAULT))
+    connection = client._conns.get((node, group))
     if connection is not None:
         connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
 

@@ -5,15 +5,25 @@ keeps a lease: it holds its partitions as long as the last heartbeat that was an
 clock that also runs while the process or its machine is stopped.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable
+from typing import Any
 
+from aiokafka.client import ConnectionGroup
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import GroupLoadInProgressError, KafkaError, NotCoordinatorForGroupError, for_code
-from aiokafka.protocol.group import JoinGroupRequest
+from aiokafka.errors import (
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    RequestTimedOutError,
+    for_code,
+)
+from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
+from streams.transport.client import hang_up
 from streams.transport.requests import Member, OffsetFetchRequest
 
 LEASE = 0.9  # of the session timeout: the rest is for the way from here to the log
@@ -50,6 +60,20 @@ class GroupMember(GroupCoordinator):  # type: ignore[misc]
         if answered:
             self._heard = asked
         return answered
+
+    async def _send_req(self, request: Any) -> Any:
+        """Once a session is over there is nothing to wait for on this connection, which may be half open."""
+        if isinstance(request, (JoinGroupRequest, SyncGroupRequest)):
+            return await super()._send_req(request)  # answered when the other members are there
+        node = self.coordinator_id
+        try:
+            async with asyncio.timeout(self._session_timeout_ms / 1000):
+                return await super()._send_req(request)
+        except TimeoutError as error:
+            if node is not None:
+                hang_up(self._client, node, ConnectionGroup.COORDINATION)
+            self.coordinator_dead()
+            raise RequestTimedOutError(f"the coordinator of {self.group_id} did not answer") from error
 
     async def _do_fetch_commit_offsets(self, partitions: Iterable[TP]) -> dict[TP, OffsetAndMetadata]:
         response = await self._send_req(OffsetFetchRequest(self.group_id, partitions))

@@ -11,10 +11,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -63,10 +64,13 @@ class Place:
         """The cluster's name of a declared topic."""
         return f"{self.name}-{name}"
 
-    def create_topics(self) -> None:
-        """All declared topics, with their settings; ready to be written and read."""
+    def create_topics(self, replicas: int = 1, config: Mapping[str, str] = MappingProxyType({})) -> None:
+        """All declared topics, with their settings and those of `config`; ready to be written and read."""
         admin = AdminClient({"bootstrap.servers": self.kafka})  # must live until the futures are done
-        topics = [NewTopic(self.topic(spec.name), self.partitions, 1, config=spec.config) for spec in TOPICS]
+        topics = [
+            NewTopic(self.topic(spec.name), self.partitions, replicas, config={**spec.config, **config})
+            for spec in TOPICS
+        ]
         for future in admin.create_topics(topics).values():
             future.result(30)
         wait_until(self._led, "leaders of the new topics")
@@ -161,7 +165,9 @@ def _consumer(kafka: str, group: str = "test-reader") -> Iterator[Consumer]:
 class Worker:
     """A `shelfstream worker`, or another program that takes the same settings from the environment."""
 
-    def __init__(self, place: Place, folder: Path, settings: dict[str, str], program: Sequence[str]) -> None:
+    def __init__(
+        self, place: Place, folder: Path, settings: dict[str, str], program: Sequence[str], prefix: Sequence[str] = ()
+    ) -> None:
         self.label = folder.name
         self.port = _free_port()
         self.log = folder / "worker.log"
@@ -182,7 +188,7 @@ class Worker:
         }
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *program], cwd=folder, env={**environment, "PYTHONPATH": str(ROOT)},
+                [*prefix, sys.executable, "-m", *program], cwd=folder, env={**environment, "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         place.workers.append(self)
