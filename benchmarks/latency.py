@@ -4,8 +4,9 @@ The reference job and the shipped behaviour model, each with one worker, and bes
 loop with nothing between. `open_loop` says how it is measured.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Any, TypeAlias
 
 import msgspec
 from confluent_kafka import Message
@@ -24,6 +25,13 @@ SHIPPED_RATES = (100, 500)
 WARM_SECONDS = 5  # not counted, at each rate
 MEASURED_SECONDS, QUICK_SECONDS = 20, 3
 FLOOR_SECONDS = 5  # of the broker alone, at each rate
+BROKER_WARM_SECONDS = 20  # at the highest rate, before all else: a new JVM compiles its code beside what is measured
+FAST, FAST_LINGER_MS = (
+    2_000,
+    1.0,
+)  # above so many a second one client sends in batches (the Java client's default: 5 ms)
+_Places: TypeAlias = tuple[str, str, str, int]  # broker, source, target, partitions
+_MakeLoad: TypeAlias = Callable[[float, int], Load]
 _prediction = msgspec.msgpack.Decoder(UserPrediction).decode
 
 
@@ -45,9 +53,11 @@ def reference(
     Errors: BenchmarkFailed.
     """
     job = reference_worker.make_job(setting, name)
+    places = (setting.bootstrap, job.source, job.target, PARTITIONS)
     with job.worker(**settings) as serving:
-        loop = OpenLoop(setting.bootstrap, job.source, job.target, PARTITIONS)
-        return _at_rates(loop, rates, seconds, reference_worker.load, serving)
+        serving.wait_ready()
+        _warm_up(places, reference_worker.load, max(rates), setting.pick(BROKER_WARM_SECONDS, 2))
+        return _at_rates(places, rates, seconds, reference_worker.load, serving)
 
 
 def shipped(setting: Setting, rates: Sequence[int], seconds: int) -> dict[str, dict[str, Any]]:
@@ -55,38 +65,38 @@ def shipped(setting: Setting, rates: Sequence[int], seconds: int) -> dict[str, d
     opened = shop.open_shop(setting, "latency-shipped")
     source, target = opened.topic(USER_BEHAVIOUR.name), opened.topic(USER_PREDICTIONS.name)
     with opened.worker() as serving:
-        loop = OpenLoop(setting.bootstrap, source, target, DEFAULT_PARTITIONS)
-        return _at_rates(loop, rates, seconds, _purchases, serving)
+        serving.wait_ready()
+        places = (setting.bootstrap, source, target, DEFAULT_PARTITIONS)
+        return _at_rates(places, rates, seconds, _purchases, serving)
 
 
 def broker_alone(setting: Setting, rates: Sequence[int], seconds: int) -> dict[str, dict[str, Any]]:
     """What machine, broker, sender and consumer take: from the scheduled sending of a record to that record."""
     topic = setting.topic("latency-broker")
     kafka.create_topics(setting.bootstrap, {topic: {}}, PARTITIONS)
-    loop = OpenLoop(setting.bootstrap, topic, topic, PARTITIONS)
-    try:
-        return {str(rate): _measure(loop, _itself(rate, rate * (1 + seconds)), rate) for rate in rates}
-    finally:
-        loop.close()
+    places = (setting.bootstrap, topic, topic, PARTITIONS)
+    return {str(rate): _measure(places, _itself(rate, rate * (1 + seconds)), rate) for rate in rates}
+
+
+def _warm_up(places: _Places, make: _MakeLoad, rate: int, seconds: int) -> None:
+    with closing(OpenLoop(*places, FAST_LINGER_MS)) as loop:
+        loop.run(make(rate, rate * seconds))
 
 
 def _at_rates(
-    loop: OpenLoop, rates: Sequence[int], seconds: int, make: Any, serving: Serving
+    places: _Places, rates: Sequence[int], seconds: int, make: _MakeLoad, serving: Serving
 ) -> dict[str, dict[str, Any]]:
-    try:
-        serving.wait_ready()
-        return {
-            str(rate): _measure(loop, make(rate, rate * (WARM_SECONDS + seconds)), rate * WARM_SECONDS, serving)
-            for rate in rates
-        }
-    finally:
-        loop.close()
+    return {
+        str(rate): _measure(places, make(rate, rate * (WARM_SECONDS + seconds)), rate * WARM_SECONDS, serving)
+        for rate in rates
+    }
 
 
-def _measure(loop: OpenLoop, load: Load, warm: int, serving: Serving | None = None) -> dict[str, Any]:
+def _measure(places: _Places, load: Load, warm: int, serving: Serving | None = None) -> dict[str, Any]:
     """One rate, the first `warm` events not counted."""
     cpu = serving.process.cpu_seconds() if serving else 0.0
-    outcome = loop.run(load)
+    with closing(OpenLoop(*places, FAST_LINGER_MS if load.rate > FAST else 0)) as loop:
+        outcome = loop.run(load)
     if outcome.missing:
         raise BenchmarkFailed(
             f"{outcome.missing:,} of {load.events:,} answers did not come within {PATIENCE_SECONDS:g} s "

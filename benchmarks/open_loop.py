@@ -70,14 +70,17 @@ class Outcome:
 
 
 class OpenLoop:
-    """One source topic, to which nobody else writes, and the topic where the answers come."""
+    """One source topic, to which nobody else writes, and the topic where the answers come.
 
-    def __init__(self, bootstrap: str, source: str, target: str, partitions: int) -> None:
+    The sender waits `linger_ms` for more to go in one request; that is part of the latency.
+    """
+
+    def __init__(self, bootstrap: str, source: str, target: str, partitions: int, linger_ms: float = 0) -> None:
         self._source, self._partitions = source, partitions
         settings = {"bootstrap.servers": bootstrap}
         # Idempotent, as the Java client is by default: a record that is sent again keeps its place, so that the place
         # of each in its partition is known beforehand.
-        self._producer = Producer({**settings, "linger.ms": 0, "enable.idempotence": True})
+        self._producer = Producer({**settings, "linger.ms": linger_ms, "enable.idempotence": True})
         self._consumer = Consumer(
             {
                 **settings,

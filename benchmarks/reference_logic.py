@@ -57,20 +57,22 @@ class _Columns:
     tokens: list[int] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     slots: list[int] = field(default_factory=list)
-    users: list[tuple[TP, bytes]] = field(default_factory=list)
+    users: dict[TP, tuple[int, int]] = field(default_factory=dict)  # the slots of each partition
+    names: list[bytes] = field(default_factory=list)  # of each slot's user
     stored: list[bytes | None] = field(default_factory=list)
 
     def add(self, tp: TP, records: Sequence[Record], events: Sequence[Event], read: ReadRows) -> None:
         """Append one partition, with the stored rows of its users."""
         keys = [record.key or b"" for record in records]
         users = list(dict.fromkeys(keys))
-        first = len(self.users)
+        first = len(self.names)
         numbers = dict(zip(users, range(first, first + len(users)), strict=True))
         self.slots += [numbers[key] for key in keys]
         self.keys += keys
         self.tokens += [event.product_id for event in events]
         self.offsets += [record.offset for record in records]
-        self.users += [(tp, key) for key in users]
+        self.users[tp] = (first, first + len(users))
+        self.names += users
         self.stored += read(tp.partition, users)
         self.ends[tp] = len(self.keys)
 
@@ -129,9 +131,11 @@ class ReferenceLogic:
         rows["format"], rows["model"] = ROW_FORMAT, self._model_key
         rows["offset"][slots] = offsets  # of repeated slots numpy keeps the last
         raw, size = rows.tobytes(), ROW.itemsize
-        for slot in np.unique(slots).tolist():
-            tp, key = columns.users[slot]
-            answer.partitions[tp].rows[key] = raw[slot * size : (slot + 1) * size]
+        changed = np.unique(slots)
+        for tp, (first, last) in columns.users.items():
+            mine = changed[np.searchsorted(changed, first) : np.searchsorted(changed, last)].tolist()
+            keys = columns.names[first:last]
+            answer.partitions[tp].rows = {keys[slot - first]: raw[slot * size : (slot + 1) * size] for slot in mine}
         values = encode(offsets, classes, confidences)
         keys = columns.keys if len(fresh) == len(columns.keys) else [columns.keys[place] for place in fresh.tolist()]
         begin = 0

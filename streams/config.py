@@ -33,8 +33,8 @@ class KafkaSettings(_Group):
     )
     connect_timeout_s: float = Field(60, gt=0, description="how long to wait for a cluster at start, seconds")
     session_timeout_s: float = Field(20, gt=0, description="a silent worker loses its partitions after this, seconds")
-    fetch_wait_ms: int = Field(10, ge=1, le=1_500, description="a fetch gathers records for this long at most")
-    fetch_min_bytes: int = Field(65_536, ge=1, description="a fetch that has gathered this much is answered at once")
+    fetch_wait_ms: int = Field(100, ge=1, le=1_500, description="a fetch gathers records for this long at most")
+    fetch_min_bytes: int = Field(1, ge=1, description="a fetch that has gathered this much is answered at once")
     instance_id: str | None = Field(
         None, description="static membership (KIP-345): a worker of this id that is back in time keeps its partitions"
     )
@@ -60,7 +60,7 @@ class BatchSettings(_Group):
     """The window: what goes through the model at once."""
 
     max_events: int = Field(4096, ge=1, le=65536, description="records in one window at most")
-    max_wait_ms: float = Field(2, ge=0, le=10_000, description="a window that is not full waits this long at most")
+    max_wait_ms: float = Field(1, ge=0, le=10_000, description="a window that is not full waits this long at most")
     in_flight: int = Field(4, ge=1, le=64, description="windows whose effects may be under way at once")
 
 

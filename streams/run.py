@@ -15,6 +15,7 @@ from streams.metrics.server import WebServer
 from streams.metrics.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
+SWITCH_S = 0.0005  # the event loop waits for the model's thread no longer than this; Python's own is ten times that
 
 
 def run_worker(worker: Worker, settings: Settings) -> int:
@@ -27,6 +28,7 @@ def run_worker(worker: Worker, settings: Settings) -> int:
     web.start()
     watchdog.start()
     calm_collector()
+    sys.setswitchinterval(SWITCH_S)
     try:
         return _run(worker)
     finally:

@@ -29,7 +29,7 @@ from streams.transport.outbox import Outgoing
 from streams.transport.runs import RecordRun
 
 WINDOWS_AHEAD = 1  # of the model, besides the one at work
-SMALL = 16  # events, of a window that is answered at once if that is quick
+SMALL = 64  # events, of a window that is answered at once if that is quick
 FLUSH_S = 1.0  # RocksDB is written this often, or when so much waits: a row that changes in between is written once
 FLUSH_BYTES = 32 * 1024 * 1024
 

@@ -41,7 +41,7 @@ def refused(config_file: Path | None = None, overrides: dict[str, Any] | None = 
 
 def test_defaults_hold_where_nothing_is_set() -> None:
     settings = load_settings()
-    assert (settings.name, settings.batch.max_events, settings.batch.max_wait_ms) == ("shelfstream", 4096, 2)
+    assert (settings.name, settings.batch.max_events, settings.batch.max_wait_ms) == ("shelfstream", 4096, 1)
     assert settings.agents == ["products", "behaviour"]
     assert settings.kafka.bootstrap_servers == "127.0.0.1:9092"
 
@@ -49,7 +49,7 @@ def test_defaults_hold_where_nothing_is_set() -> None:
 def test_flags_win_over_the_environment_which_wins_over_the_file(
     write: WriteFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = write("[batch]\nmax_events = 1\nmax_wait_ms = 1\nin_flight = 1\n")
+    file = write("[batch]\nmax_events = 1\nmax_wait_ms = 5\nin_flight = 1\n")
     monkeypatch.setenv("SHELFSTREAM_BATCH_MAX_EVENTS", "2")
     monkeypatch.setenv("SHELFSTREAM_BATCH_MAX_WAIT_MS", "2")
     batch = load_settings(file, {"batch.max_events": 3}).batch
