@@ -67,14 +67,17 @@ class WorkerApp(faust.App):
         consumer.answered(tp, offset, committed=self.transactions is not None)
 
     def holds_partitions(self) -> bool:
-        """Whether no other worker can have our partitions yet."""
-        return isinstance(self._consumer, RunConsumer) and self._consumer.holds()
+        """Whether no other worker can have our partitions yet.
+
+        Not while the worker ends after a failure: it may join the group once more by then, with old windows at hand.
+        """
+        return self.failure is None and isinstance(self._consumer, RunConsumer) and self._consumer.holds()
 
     def member(self) -> Member:
-        """Who we are in the group. Errors: Stop if the group took us for dead."""
+        """Who we are in the group. Errors: Stop if the group took us for dead, even if it has us again by now."""
         consumer = self.consumer
         assert isinstance(consumer, RunConsumer)
-        if consumer.is_out:
+        if self.failure is not None or consumer.is_out:
             raise Stop(LOST)
         return consumer.member()
 
