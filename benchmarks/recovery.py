@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import failover, kafka, state_rows
 from benchmarks.processes import running
 from benchmarks.reference_events import PARTITIONS, records, users_and_tokens
-from benchmarks.reference_model import save_weights
+from benchmarks.reference_model import job_environment
 from benchmarks.setting import BenchmarkFailed, Setting
 
 MODULE = "benchmarks.peers.stock_faust_batched"
@@ -57,14 +57,7 @@ def _start_to_answer(setting: Setting, name: str, rows: int) -> float:
     users, tokens = users_and_tokens(1)
     kafka.preload(setting.bootstrap, source, records(users + rows, tokens))  # a user without a row
     folder = setting.place(name)
-    weights = folder / "weights.npz"
-    save_weights(weights)
-    environment = {
-        "BENCH_BROKER": setting.bootstrap,
-        "BENCH_TOPICS": f"{source},{target}",
-        "BENCH_FOLDER": str(folder),
-        "BENCH_WEIGHTS": str(weights),
-    }
+    environment = job_environment(setting.bootstrap, source, target, folder)
     ends = kafka.EndOffsets(setting.bootstrap, target, PARTITIONS)
     try:
         began = time.monotonic()

@@ -24,8 +24,8 @@ from benchmarks.reference_model import (
     Checked,
     changelog,
     check,
+    job_environment,
     records,
-    save_weights,
     users_and_tokens,
 )
 from benchmarks.setting import BenchmarkFailed, Setting
@@ -79,15 +79,7 @@ def one(
     users, tokens = users_and_tokens(events)
     kafka.preload(setting.bootstrap, source, records(users, tokens))
     folder = setting.place(name)
-    weights = folder / "weights.npz"
-    save_weights(weights)
-    environment = {
-        "BENCH_BROKER": setting.bootstrap,
-        "BENCH_TOPICS": f"{source},{target}",
-        "BENCH_FOLDER": str(folder),
-        "BENCH_WEIGHTS": str(weights),
-        **program.environment,
-    }
+    environment = job_environment(setting.bootstrap, source, target, folder) | program.environment
     ends = counter(setting.bootstrap, target, PARTITIONS)
     try:
         arguments = ["-m", program.module, *program.arguments]

@@ -28,7 +28,7 @@ from benchmarks.reference_events import (
 
 __all__ = [  # with what is of reference_events: our workers take everything from here
     "HALVES", "HIDDEN", "PARTITIONS", "TOLERANCE", "TOP", "Answer", "Checked", "Event", "ReferenceModel",
-    "changelog", "check", "records", "save_weights", "users_and_tokens",
+    "changelog", "check", "job_environment", "records", "save_weights", "users_and_tokens",
 ]  # fmt: skip
 
 TOLERANCE = (
@@ -62,6 +62,18 @@ class ReferenceModel(nn.Module):
 def save_weights(path: Path) -> None:
     """Write the weights as a numpy archive, for the peers, which have no torch."""
     np.savez(path, **{name: tensor.numpy() for name, tensor in ReferenceModel().state_dict().items()})
+
+
+def job_environment(bootstrap: str, source: str, target: str, folder: Path) -> dict[str, str]:
+    """What a worker of the job reads from its environment; its weights are written into the folder."""
+    weights = folder / "weights.npz"
+    save_weights(weights)
+    return {
+        "BENCH_BROKER": bootstrap,
+        "BENCH_TOPICS": f"{source},{target}",
+        "BENCH_FOLDER": str(folder),
+        "BENCH_WEIGHTS": str(weights),
+    }
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from benchmarks import kafka
 from benchmarks.open_loop import Load
 from benchmarks.processes import running
 from benchmarks.reference_events import PARTITIONS, Answer, changelog, records, users_and_tokens
-from benchmarks.reference_model import save_weights
+from benchmarks.reference_model import job_environment
 from benchmarks.serving import Serving, free_port
 from benchmarks.setting import Setting
 
@@ -45,13 +45,8 @@ class Job:
         port = free_port()
         place = self.setting.folder / self.name / folder
         place.mkdir(parents=True, exist_ok=True)
-        weights = place / "weights.npz"
-        save_weights(weights)
         environment = {
-            "BENCH_BROKER": self.setting.bootstrap,
-            "BENCH_TOPICS": f"{self.source},{self.target}",
-            "BENCH_FOLDER": str(place),
-            "BENCH_WEIGHTS": str(weights),
+            **job_environment(self.setting.bootstrap, self.source, self.target, place),
             "BENCH_PARTITIONS": str(self.partitions),
             "BENCH_WEB_PORT": str(port),
             **{f"SHELFSTREAM_{name}": value for name, value in settings.items()},

@@ -76,7 +76,7 @@ class Codec(Generic[T]):
         """Many values, in order; a bad one gives its DecodeError in its place and its neighbours go on."""
         decode_msgpack, starts = self._msgpack.decode, self._starts
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):  # else one by one
-            if not values or max(map(len, values)) <= MAX_VALUE_BYTES:  # type: ignore[arg-type]  # None: TypeError
+            if max(map(len, values), default=0) <= MAX_VALUE_BYTES:  # type: ignore[arg-type]  # None: TypeError
                 return [decode_msgpack(value) for value in values]  # type: ignore[arg-type]
         out: list[T | DecodeError] = []
         for value in values:

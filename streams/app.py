@@ -29,7 +29,6 @@ from streams.state.order import SourceOffsets
 from streams.state.rows import Rows
 from streams.state.snapshots import Snapshots
 from streams.state.table import GlobalRowTable, RowTable, declare
-from streams.state.tables import RowTables
 from streams.transport.consumer import RunConsumer
 from streams.transport.outbox import Outbox
 from streams.transport.transactions import TransactionalProducer
@@ -57,9 +56,8 @@ class WorkerBuilder:
         self._rocks = Rocks(settings.state.cache_bytes, settings.state.write_buffer_bytes)
         state = settings.state
         if state.snapshot_dir is not None:
-            assert isinstance(self.app.tables, RowTables)
             snapshots = Snapshots(state.snapshot_dir, clock, SNAPSHOT_MAX_AGE_S)
-            self.app.tables.keep_snapshots(snapshots, state.snapshot_interval_s)
+            self.app.row_tables.keep_snapshots(snapshots, state.snapshot_interval_s)
         self._model = ModelThread()
         self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
         self._outbox = Outbox(self.app.batches, clock, settings.kafka.compression)
@@ -132,9 +130,7 @@ class WorkerBuilder:
         return self.app.consumer.highwater(tp)
 
     def _room(self) -> None:
-        consumer = self.app.consumer
-        assert isinstance(consumer, RunConsumer)
-        consumer.wake()
+        self.app.runs.wake()
 
     def build(self) -> Worker:
         """The worker, ready to be started."""
@@ -196,9 +192,7 @@ def _standing(app: WorkerApp) -> dict[TP, Standing]:
 
 
 def _left_to_recover(app: WorkerApp) -> int:
-    tables = app.tables
-    assert isinstance(tables, RowTables)
-    return sum(tables.reader.lags().values())
+    return sum(app.row_tables.reader.lags().values())
 
 
 def _has_partitions(app: WorkerApp) -> bool:

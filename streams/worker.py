@@ -60,11 +60,21 @@ class WorkerApp(faust.App):
         pipeline = self.pipelines.get(tp.topic)
         return pipeline is not None and pipeline.has_room()
 
+    @property
+    def runs(self) -> RunConsumer:
+        """The consumer."""
+        assert isinstance(self.consumer, RunConsumer)
+        return self.consumer
+
+    @property
+    def row_tables(self) -> RowTables:
+        """The tables."""
+        assert isinstance(self.tables, RowTables)
+        return self.tables
+
     def answered(self, tp: TP, offset: int) -> None:
         """Source records are answered up to and with this offset, which is to be committed, or is in a transaction."""
-        consumer = self.consumer
-        assert isinstance(consumer, RunConsumer)
-        consumer.answered(tp, offset, committed=self.transactions is not None)
+        self.runs.answered(tp, offset, committed=self.transactions is not None)
 
     def holds_partitions(self) -> bool:
         """Whether no other worker can have our partitions yet.
@@ -75,11 +85,9 @@ class WorkerApp(faust.App):
 
     def member(self) -> Member:
         """Who we are in the group. Errors: Stop if the group took us for dead, even if it has us again by now."""
-        consumer = self.consumer
-        assert isinstance(consumer, RunConsumer)
-        if self.failure is not None or consumer.is_out:
+        if self.failure is not None or self.runs.is_out:
             raise Stop(LOST)
-        return consumer.member()
+        return self.runs.member()
 
     async def on_start(self) -> None:
         """Start the pipelines with the app, so that an error in one stops the worker."""
@@ -107,9 +115,7 @@ class WorkerApp(faust.App):
         try:
             await self._stop_taking_over()
             self._halt()
-            consumer = self.consumer
-            assert isinstance(consumer, RunConsumer)
-            if consumer.is_out and any(pipeline.is_busy() for pipeline in self.pipelines.values()):
+            if self.runs.is_out and any(pipeline.is_busy() for pipeline in self.pipelines.values()):
                 raise Stop(LOST)
             await self._drain(self.conf.broker_session_timeout * 0.5)
             for pipeline in self.pipelines.values():
@@ -127,9 +133,7 @@ class WorkerApp(faust.App):
 
     async def _take_over(self, assigned: set[TP], generation: int) -> None:
         try:
-            tables, consumer = self.tables, self.consumer
-            assert isinstance(tables, RowTables)
-            assert isinstance(consumer, RunConsumer)
+            tables, consumer = self.row_tables, self.runs
             log.info("generation %d gives this worker %d partitions", generation, len(assigned))
             await self.topics.on_partitions_assigned(assigned)
             # Before the changelogs' ends are asked for: then these have all that the offsets count as done.

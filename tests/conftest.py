@@ -31,6 +31,16 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.bootstrap_servers
 
 
+@pytest.fixture(scope="session")
+def behaviour_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small behaviour model, wide enough apart that a lost or doubled event shows in every later prediction."""
+    from tests.unit.streams.making_models import save_small_behaviour  # here: unit tests start faster without it
+
+    path = tmp_path_factory.mktemp("behaviour")
+    save_small_behaviour(path)
+    return path
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of the person who runs the tests must not change what they prove."""

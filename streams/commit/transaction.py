@@ -149,13 +149,13 @@ async def _acknowledged(sent: Sequence[Sent]) -> list[int]:
 
 def _outputs(parts: Sequence[_Part]) -> list[Outgoing]:
     """Records of the same partition as one, in order."""
-    keys: dict[tuple[str, int], tuple[list[bytes | None], list[bytes | None]]] = {}
+    records: dict[tuple[str, int], tuple[list[bytes | None], list[bytes | None]]] = {}
     for part in parts:
         for what in part.effects.sends:
-            found = keys.setdefault((what.topic, what.partition), ([], []))
-            found[0].extend(what.keys)
-            found[1].extend(what.values)
-    return [Outgoing(*tp, *records) for tp, records in keys.items()]
+            keys, values = records.setdefault((what.topic, what.partition), ([], []))
+            keys += what.keys
+            values += what.values
+    return [Outgoing(*place, keys, values) for place, (keys, values) in records.items()]
 
 
 def _changes(parts: Sequence[_Part]) -> list[Outgoing]:

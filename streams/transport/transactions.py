@@ -20,9 +20,9 @@ from aiokafka.protocol.transaction import (
     InitProducerIdRequest,
 )
 from faust.types import TP
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from streams.errors import ProduceFailed
+from streams.transport.client import retrying
 from streams.transport.producer import BatchProducer
 from streams.transport.requests import Member, ProducerIdentity, TxnOffsetCommitRequest
 
@@ -37,8 +37,10 @@ FENCED = frozenset({47, 90})  # invalid producer epoch, producer fenced
 NOT_A_MEMBER = frozenset({22, 25, 82})  # illegal generation, unknown member id, fenced instance id
 
 
-class _TryAgain(Exception):
+class _TryAgain(KafkaError):  # type: ignore[misc]
     """What a coordinator answers when the same question may be answered later."""
+
+    retriable = True
 
 
 class TransactionalProducer(BatchProducer):
@@ -79,18 +81,12 @@ class TransactionalProducer(BatchProducer):
         return ProducerIdentity(response.producer_id, response.producer_epoch)
 
     async def _ask(self, request: Request[Any], kind: int = CoordinationType.TRANSACTION, key: str = "") -> Any:
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(_TryAgain),
-            stop=stop_after_delay(PATIENCE_S),
-            wait=wait_fixed(RETRY_S),
-            reraise=True,
-        )
         try:
-            return await retrying(self._ask_once, request, kind, key or self._transactional_id)
+            return await retrying(PATIENCE_S, RETRY_S)(self._ask_once, request, kind, key or self._transactional_id)
         except _TryAgain as error:
             raise ProduceFailed(
                 f"the coordinator of transaction {self._transactional_id} did not take a "
-                f"{type(request).__name__} within {PATIENCE_S:g} s ({error}). Nothing of it was committed; "
+                f"{type(request).__name__} within {PATIENCE_S:g} s ({error.args[0]}). Nothing of it was committed; "
                 "the worker stops and a restart does it again"
             ) from error
 

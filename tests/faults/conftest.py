@@ -12,7 +12,7 @@ from tests.faults import report
 from tests.faults.cluster import Cluster
 from tests.faults.report import Line
 from tests.faults.stage import AT_LEAST_ONCE, EXACTLY_ONCE, Stage
-from tests.unit.streams.making_models import save_small_behaviour, stored_small_behaviour
+from tests.unit.streams.making_models import stored_small_behaviour
 
 MakeStage = Callable[..., Stage]
 Judge = Callable[[Line], None]
@@ -65,23 +65,15 @@ def one_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         cluster.stop()
 
 
-@pytest.fixture(scope="session")
-def small_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small behaviour model, wide enough apart that a lost or doubled event shows in every later prediction."""
-    path = tmp_path_factory.mktemp("small-behaviour")
-    save_small_behaviour(path)
-    return path
-
-
 @pytest.fixture
-def make_stage(request: pytest.FixtureRequest, tmp_path: Path, small_artifact: Path) -> Iterator[MakeStage]:
+def make_stage(request: pytest.FixtureRequest, tmp_path: Path, behaviour_artifact: Path) -> Iterator[MakeStage]:
     """Makes the stage of a fault: `make_stage(cluster, ...)`. Load is for the test to start."""
     stages: list[Stage] = []
     small = stored_small_behaviour()
 
     def make(cluster: Cluster, **options: Any) -> Stage:
         name = f"{request.node.originalname.removeprefix('test_')[:30]}-{os.getpid()}-{next(_numbers)}"
-        options = {"models": {small.info.version: small}, "artifact": small_artifact, **options}
+        options = {"models": {small.info.version: small}, "artifact": behaviour_artifact, **options}
         stage = Stage(
             cluster, tmp_path, name, seed=f"{request.config.getoption('--faults-seed')} {request.node.name}", **options
         )

@@ -7,20 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.worker_process import Place, Worker
-from tests.unit.streams.making_models import save_small_behaviour
+from schemas.topics import USER_PREDICTIONS
+from tests.integration.shoppers import Shoppers
+from tests.integration.worker_process import Place, Worker, wait_until
 
 StartWorker = Callable[..., Worker]
 WORKER = ("streams.cli.main", "worker")
+KILLS = 3
+EVENTS = 500  # before each kill
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def behaviour_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small behaviour model, wide enough apart that a lost or doubled event shows in every later prediction."""
-    path = tmp_path_factory.mktemp("behaviour")
-    save_small_behaviour(path)
-    return path
 
 
 @pytest.fixture
@@ -46,3 +41,15 @@ def start_worker(place: Place, tmp_path: Path, behaviour_artifact: Path) -> Iter
     yield start
     for worker in started:
         worker.close()
+
+
+def kill_in_mid_stream(place: Place, shoppers: Shoppers, start_worker: StartWorker, **settings: str) -> None:
+    """SIGKILL, again and again, of workers that have answered some of what was sent; the last one lives."""
+    for _ in range(KILLS):
+        before = place.count(USER_PREDICTIONS.name)
+        shoppers.send(EVENTS)
+        worker = start_worker(**settings)
+        wait_until(lambda: place.count(USER_PREDICTIONS.name) >= before + EVENTS // 5, "answers", why=place.logs)  # noqa: B023
+        worker.kill()
+    shoppers.send(100)
+    start_worker(**settings)

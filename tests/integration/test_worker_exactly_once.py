@@ -2,15 +2,14 @@
 
 import pytest
 
-from schemas.topics import USER_BEHAVIOUR, USER_PREDICTIONS
-from tests.integration.conftest import StartWorker
+from schemas.topics import USER_BEHAVIOUR
+from tests.integration.conftest import StartWorker, kill_in_mid_stream
 from tests.integration.shoppers import Shoppers, assert_all_answered, assert_first_answers_in_order
 from tests.integration.worker_process import Place, wait_until
 
 pytestmark = pytest.mark.integration
 
-KILLS = 3
-EVENTS = 500  # before each kill
+EVENTS = 500
 SETTINGS = {"delivery": "exactly-once", "batch_max_events": "16", "kafka_transaction_timeout_s": "2"}
 
 
@@ -23,14 +22,7 @@ def test_each_prediction_is_seen_once_though_the_worker_is_killed_in_mid_transac
     place: Place, start_worker: StartWorker
 ) -> None:
     shoppers = Shoppers(place)
-    for _ in range(KILLS):
-        before = place.count(USER_PREDICTIONS.name)
-        shoppers.send(EVENTS)
-        worker = start_worker(**SETTINGS)
-        wait_until(lambda: place.count(USER_PREDICTIONS.name) >= before + EVENTS // 5, "answers", why=place.logs)  # noqa: B023
-        worker.kill()
-    shoppers.send(100)
-    start_worker(**SETTINGS)
+    kill_in_mid_stream(place, shoppers, start_worker, **SETTINGS)
     expected = shoppers.expected()
     wait_until(lambda: seen(place) >= len(expected), "the rest", why=place.logs)
     found = place.predictions()

@@ -2,15 +2,13 @@
 
 import pytest
 
-from schemas.topics import DEAD_LETTERS, USER_PREDICTIONS
-from tests.integration.conftest import StartWorker
+from schemas.topics import DEAD_LETTERS
+from tests.integration.conftest import StartWorker, kill_in_mid_stream
 from tests.integration.shoppers import Shoppers, assert_all_answered, assert_first_answers_in_order
 from tests.integration.worker_process import Place, wait_until
 
 pytestmark = pytest.mark.integration
 
-KILLS = 3
-EVENTS = 500  # before each kill
 SMALL_WINDOWS = {"batch_max_events": "4"}  # many, so that a kill finds some of them under way
 
 
@@ -18,14 +16,7 @@ def test_every_event_is_predicted_and_counted_once_though_the_worker_is_killed_i
     place: Place, start_worker: StartWorker
 ) -> None:
     shoppers = Shoppers(place)
-    for _ in range(KILLS):
-        before = place.count(USER_PREDICTIONS.name)
-        shoppers.send(EVENTS)
-        worker = start_worker(**SMALL_WINDOWS)
-        wait_until(lambda: place.count(USER_PREDICTIONS.name) >= before + EVENTS // 5, "answers", why=place.logs)  # noqa: B023
-        worker.kill()
-    shoppers.send(100)
-    start_worker(**SMALL_WINDOWS)
+    kill_in_mid_stream(place, shoppers, start_worker, **SMALL_WINDOWS)
     expected = shoppers.expected()
     wait_until(lambda: len({p.prediction_id for p in place.predictions()}) >= len(expected), "the rest", why=place.logs)
     found = place.predictions()

@@ -10,14 +10,19 @@ from tests.unit.streams.making import TP, behaviour
 pytestmark = pytest.mark.integration
 
 
+def send(place: Place, partition: int, offset: int, user: str) -> None:
+    """One event, which will lie there."""
+    event = behaviour(TP("", partition), offset, user)
+    place.send(USER_BEHAVIOUR.name, [Record(partition, event.key, event.value)])
+
+
 def test_a_worker_that_stands_still_tells_it_ends_itself_and_loses_nothing(
     place: Place, start_worker: StartWorker
 ) -> None:
     stuck = start_worker(
         "stuck", ("tests.integration.hanging_worker", "worker"), web_stall_timeout_s="2", web_stall_exit_s="3"
     ).wait_ready()
-    event = behaviour(TP("", 0), 0, "anna")
-    place.send(USER_BEHAVIOUR.name, [Record(0, event.key, event.value)])
+    send(place, 0, 0, "anna")
     wait_until(lambda: stuck.get("/readyz")[0] == 503, "not ready", why=stuck.tail)
     assert "behaviour: 1 records wait and none was answered for" in stuck.get("/readyz")[1]
     assert "shelfstream_stalled 1.0" in stuck.get("/metrics")[1]
@@ -34,16 +39,14 @@ def test_one_partition_that_stands_still_is_named_while_the_other_goes_on(
     stuck = start_worker(
         "stuck", ("tests.integration.half_stuck_worker", "worker"), web_stall_timeout_s="3", web_stall_exit_s="3"
     ).wait_ready()
-    event = behaviour(TP("", 1), 0, "berta")
-    place.send(USER_BEHAVIOUR.name, [Record(1, event.key, event.value)])
+    send(place, 1, 0, "berta")
     named = f"{place.topic(USER_BEHAVIOUR.name)}[1]: 1 records wait at offset 0 and none was answered for"
     answered = 0
 
     def seen() -> bool:
         """Whether it is named; the other partition has something to do all the time."""
         nonlocal answered
-        event = behaviour(TP("", 0), answered, "anna")
-        place.send(USER_BEHAVIOUR.name, [Record(0, event.key, event.value)])
+        send(place, 0, answered, "anna")
         answered += 1
         return named in stuck.get("/readyz")[1]
 
@@ -63,8 +66,7 @@ def test_a_worker_that_cannot_end_because_its_model_never_comes_back_is_ended(
     stuck = start_worker(
         "stuck", ("tests.integration.hanging_worker", "worker"), web_stall_timeout_s="4", web_stall_exit_s="8"
     ).wait_ready()
-    event = behaviour(TP("", 0), 0, "anna")
-    place.send(USER_BEHAVIOUR.name, [Record(0, event.key, event.value)])
+    send(place, 0, 0, "anna")
     wait_until(lambda: stuck.get("/readyz")[0] == 503, "the model hangs", why=stuck.tail)
     stuck.terminate()
     assert stuck.wait(40) == 1
