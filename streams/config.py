@@ -42,7 +42,7 @@ class KafkaSettings(_Group):
         1, gt=0, description="at least once: source offsets are committed this often, seconds"
     )
     transaction_interval_ms: float = Field(
-        20, ge=0, le=10_000, description="exactly once: a transaction begins this long after the last at the earliest"
+        10, ge=0, le=10_000, description="exactly once: a transaction begins this long after the last at the earliest"
     )
     transaction_timeout_s: float = Field(
         10, ge=1, le=900, description="exactly once: the transaction of a worker that died is ended after this, seconds"
@@ -61,7 +61,7 @@ class BatchSettings(_Group):
 
     max_events: int = Field(4096, ge=1, le=65536, description="records in one window at most")
     max_wait_ms: float = Field(1, ge=0, le=10_000, description="a window that is not full waits this long at most")
-    in_flight: int = Field(4, ge=1, le=64, description="windows whose effects may be under way at once")
+    in_flight: int = Field(4, ge=1, le=64, description="full windows, or as many events, that may be under way at once")
 
 
 class StateSettings(_Group):

@@ -61,7 +61,8 @@ class Pipeline(Service):
         self._committer = wiring.committer
         self._much_waits = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Semaphore(batch.in_flight)
+        self._most_under_way = batch.in_flight * batch.max_events
+        self._finished = asyncio.Event()
         self._inbox = Inbox(batch.max_events, batch.max_wait_ms)
         self._small_s = float("inf")  # what a small window takes
         self._at_work = 0  # windows given to the model and not yet carried out
@@ -120,7 +121,9 @@ class Pipeline(Service):
             self._records_under_way += window.size
             self._inbox.free = False
             self._wiring.room()
-            await self._room.acquire()
+            while self._records_under_way > self._most_under_way:
+                self._finished.clear()
+                await self._finished.wait()
             expected_s = self._small_s if window.size <= SMALL else float("inf")
             await answers.put((window, self._wiring.model.run(self._answer, window, expected_s)))
         carrying.cancel()
@@ -195,9 +198,9 @@ class Pipeline(Service):
             await self.crash(error)
             return
         finally:
-            self._room.release()
             self._under_way.discard(asyncio.current_task())
         self._records_under_way -= window.size
+        self._finished.set()
         self.progress.done()
         if self._rows.waiting_bytes() > FLUSH_BYTES:
             self._much_waits.set()

@@ -12,6 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, OutOfOrderSequenceNumber, for_code
 from aiokafka.protocol.transaction import InitProducerIdRequest
@@ -30,6 +31,9 @@ REQUEST_BYTES = 4 * 1024 * 1024
 ANSWER_S = 20.0  # for all replicas to have it; after this the connection is made anew
 DELIVERY_S = 60.0  # from the call to the acknowledgement, retries included
 BACKOFF_S = 0.1
+FIRST_BACKOFF_S = (
+    0.005  # doubled up to BACKOFF_S: while the markers of the last transaction are written, a retry is usual
+)
 SEQUENCES = 2**31
 DUPLICATE = 46  # the broker has the batch, and has forgotten where
 
@@ -55,6 +59,7 @@ class _Lane:
     again: list[_Pending] = field(default_factory=list)
     sequence: int = 0
     not_before: float = 0.0
+    refused: int = 0  # times running
 
     def is_behind(self, one: _Pending) -> bool:
         """Whether a batch before this one is not in the log yet, which is why this one was out of order."""
@@ -137,29 +142,29 @@ class BatchProducer:
         while True:
             wait = self._fill_requests(loop.time())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), wait)
+                await asyncio.wait_for(self._wake.wait(), None if wait == inf else wait)
             self._wake.clear()
 
-    def _fill_requests(self, now: float) -> float | None:
-        """Start requests; gives the seconds after which to look again, None if only news will change anything."""
+    def _fill_requests(self, now: float) -> float:
+        """Start requests; gives the seconds after which to look again, infinite if only news will change it."""
         may_send = self.may_send()
         requests: defaultdict[int, dict[TP, _Pending]] = defaultdict(dict)
         sizes: defaultdict[int, int] = defaultdict(int)
-        look_again: float | None = None
+        look_again = inf
         for tp, lane in self._lanes.items():
             if not lane.queue or lane.again:
                 continue
             if lane.queue[0].deadline < now:
                 self._fail(_late(lane.queue[0]))
-                return None
-            if not may_send:
-                look_again = BACKOFF_S
+                return inf
+            if now < lane.not_before:
+                look_again = min(look_again, lane.not_before - now)
                 continue
-            node = self._client.cluster.leader_for_partition(tp)
-            if node is None or node < 0 or now < lane.not_before:
-                if now >= lane.not_before:
+            node = self._client.cluster.leader_for_partition(tp) if may_send else None
+            if node is None or node < 0:
+                if may_send:
                     self._learn(tp)
-                look_again = BACKOFF_S
+                look_again = min(look_again, BACKOFF_S)
                 continue
             if lane.under_way and (lane.alone or lane.queue[0].retried or lane.broker != node):
                 continue  # what became of those before must be known first
@@ -204,6 +209,7 @@ class BatchProducer:
                 one.future.set_exception(self._failed)
             return
         if error is None:
+            lane.refused = 0
             if not one.future.done():
                 one.future.set_result(offset)
         elif error is KafkaError or error.retriable or (error is OutOfOrderSequenceNumber and lane.is_behind(one)):
@@ -217,7 +223,9 @@ class BatchProducer:
         if lane.again and not lane.under_way:
             lane.queue.extendleft(sorted(lane.again, key=lambda pending: -pending.number))
             lane.again.clear()
-            lane.not_before = asyncio.get_running_loop().time() + BACKOFF_S
+            pause = min(BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(lane.refused, 10))
+            lane.refused += 1
+            lane.not_before = asyncio.get_running_loop().time() + pause
 
     def _learn(self, tp: TP) -> None:
         # Both, each time: a topic that is added while an update is under way is not in it, and no other would follow.

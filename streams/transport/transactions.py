@@ -27,7 +27,7 @@ from streams.transport.producer import BatchProducer
 from streams.transport.requests import Member, ProducerIdentity, TxnOffsetCommitRequest
 
 log = logging.getLogger(__name__)
-RETRY_S = 0.005  # the transaction before may still be writing its markers, which takes a few milliseconds
+RETRY_S = 0.002  # the transaction before may still be writing its markers, which takes a few milliseconds
 PATIENCE_S = 60.0
 ANSWER_S = 20.0
 CONCURRENT, LOADING, UNKNOWN_TOPIC, REBALANCING = 51, 14, 3, 27
