@@ -58,7 +58,7 @@ setup: $(VENV)/dev.stamp ## Only set up: virtual environment with locked depende
 
 lock: $(VENV)/uv.stamp ## Write requirements/*.txt anew from pyproject.toml
 	$(COMPILE) pyproject.toml --output-file requirements/run.txt
-	$(COMPILE) pyproject.toml --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --all-extras --constraint requirements/run.txt --output-file requirements/dev.txt
 
 clean: ## Remove the virtual environment, caches and the local Kafka with its data
 	@if [ -x $(BIN)/shelfstream ]; then $(BIN)/shelfstream kafka stop || true; fi
