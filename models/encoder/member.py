@@ -22,11 +22,11 @@ _ADAPTER, _LAYER = "adapter.", "layer."
 
 @dataclass(frozen=True, slots=True)
 class EncoderMember:
-    """The tower with the adapters merged into its encoder, and its share of the vote."""
+    """The tower with the adapters merged into its encoder."""
 
     network: EncoderNetwork
     encoder: TextEncoder
-    vote: float
+    vote: float = 0.0  # its share where a head has none of its own
 
     def pool(self, texts: Sequence[str], features: Ngrams, device: torch.device) -> Tensor:
         """See `models.text.committee.Voter.pool`; the n-grams are of no use to it."""
@@ -45,7 +45,7 @@ def pack(network: EncoderNetwork) -> dict[str, np.ndarray]:
     return tensors
 
 
-def encoder_member(artifact: Artifact, layout: Layout, vote: float, device: str = "cpu") -> EncoderMember:
+def encoder_member(artifact: Artifact, layout: Layout, device: str = "cpu") -> EncoderMember:
     """The member that an artifact holds. Errors: ArtifactError if it does not fit, or the package is missing."""
     inputs = artifact.manifest.inputs
     own = {name: torch.from_numpy(values.astype(np.float32)) for name, values in artifact.tensors.items()}
@@ -61,4 +61,4 @@ def encoder_member(artifact: Artifact, layout: Layout, vote: float, device: str 
     lacking = [name for name in missing if not name.startswith("bert.")]
     if lacking or unexpected:
         raise ArtifactError(f"{artifact.path} lacks {lacking} and has {unexpected} besides; retrain it")
-    return EncoderMember(network.eval().requires_grad_(False), encoder, vote)
+    return EncoderMember(network.eval().requires_grad_(False), encoder)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from models.columns import ProductColumns
 from models.data import catalogues
 from models.data.splits import TEST, TRAIN
 from models.data.titles import LabelledTitles
@@ -32,7 +33,7 @@ from models.evaluate.metrics import (
 from models.evaluate.title_baselines import LINEAR, PLAIN, fit_linear, fit_plain, fit_words
 from models.text.committee import DOMAIN
 from models.text.layout import Domain
-from models.text.predictor import ProductPredictor, load_products
+from models.text.predictor import ProductPredictor, load_products, sureness
 
 FAST, CASCADE = "fast tier alone", "cascade"
 WORDS = ((1, 3), (4, 5), (6, 8), (9, 10_000))  # slices by number of words in the title
@@ -64,7 +65,7 @@ def evaluate(
             taught, asked = part.where(TRAIN), part.where([TEST])
             alone = answer(predictor, domain, asked.titles)
             mine = alone if tower is None else answer(predictor, domain, asked.titles, refined=True)
-            unsure = alone[domain.category.name][1] < predictor.threshold
+            unsure = sureness(predictor.run(ProductColumns(asked.titles))) < predictor.threshold
             floor = answer(plain, domain, asked.titles) if plain else {}
             words = fit_words(taught) if plain else None
             for task in _tasks(domain):

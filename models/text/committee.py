@@ -59,10 +59,18 @@ class Member:
 
 
 class Committee:
-    """Members of one layout, with one temperature per head."""
+    """Members of one layout, with one temperature per head.
+
+    `votes` gives the members other shares where a head is asked that it names.
+    """
 
     def __init__(
-        self, layout: Layout, members: Sequence[Voter], temperatures: Mapping[str, float], device: str = "cpu"
+        self,
+        layout: Layout,
+        members: Sequence[Voter],
+        temperatures: Mapping[str, float],
+        device: str = "cpu",
+        votes: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         self.layout = layout
         self._device = torch.device(device)
@@ -70,6 +78,8 @@ class Committee:
         for member in members:
             member.network.to(self._device)
         self._temperatures = dict(temperatures)
+        self._votes = dict(votes or {})
+        self._usual = [member.vote for member in self._members]
 
     def probabilities(self, texts: Sequence[str]) -> dict[str, Floats]:
         """Calibrated probabilities by key: DOMAIN (n, d), and each head (n, labels) given its domain.
@@ -100,7 +110,7 @@ class Committee:
 
     def _mean(self, key: str, logits: Sequence[Tensor]) -> Tensor:
         """The members' mean, raised to 1 / temperature and brought back to a sum of 1."""
-        mean = mean_log_probabilities(logits, [member.vote for member in self._members])
+        mean = mean_log_probabilities(logits, self._votes.get(key, self._usual))
         return torch.softmax(mean / self._temperatures[key], dim=1)
 
 

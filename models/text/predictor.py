@@ -14,7 +14,6 @@ makes the answer surer. A hint is weighed as models.text.hints says. An answer d
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +80,7 @@ class ProductPredictor:
 
     def unsure(self, answer: ProductBatch) -> NDArray[np.int64]:
         """(m,) the rows of an answer of `run` that are worth refining; none without a tower."""
-        return np.flatnonzero(answer.category_confidence[:, 0] < self.threshold)
+        return np.flatnonzero(sureness(answer) < self.threshold)
 
     def probabilities(self, texts: list[str], *, refined: bool = False) -> dict[str, Floats]:
         """Calibrated probabilities by key, from the text alone; see Committee.probabilities.
@@ -98,7 +97,7 @@ class ProductPredictor:
         """The n-grams' members and the tower's, with the temperatures that they have together."""
         try:
             made_for = tower.manifest.inputs["fast_tier"]
-            vote = float(tower.manifest.inputs["vote"])
+            votes = {key: float(value) for key, value in tower.manifest.inputs["votes"].items()}
             temperatures = {key: float(value) for key, value in tower.manifest.inputs["temperatures"].items()}
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{tower.path} lacks what an encoder tower needs: {error!r}; retrain it") from error
@@ -107,8 +106,9 @@ class ProductPredictor:
                 f"{tower.path} was calibrated beside version {made_for} of the product model, this is "
                 f"{self.info.version}: train the tower again with `shelfstream train products --preset encoder`"
             )
-        fast = [replace(one, vote=one.vote * (1 - vote)) for one in self.members]
-        return Committee(self.layout, [*fast, encoder_member(tower, self.layout, vote, device)], temperatures, device)
+        shares = {key: [*(one.vote * (1 - vote) for one in self.members), vote] for key, vote in votes.items()}
+        members: list[Voter] = [*self.members, encoder_member(tower, self.layout, device)]
+        return Committee(self.layout, members, temperatures, device, shares)
 
     def _run(self, products: ProductColumns, committee: Committee) -> ProductBatch:
         texts = _texts(products)
@@ -158,6 +158,13 @@ def load_products(path: Path | None = None, device: str = "cpu", tower: Path | N
     `tower` is the folder of its encoder tower; None = without one.
     """
     return ProductPredictor(load(path or shipped(KIND), KIND), device, None if tower is None else load(tower, TOWER))
+
+
+def sureness(answer: ProductBatch) -> Floats:
+    """(n,) the share of its heads that an answer expects to be right: the mean of their confidences."""
+    answered = (answer.attribute_ids >= 0).sum(axis=1)
+    sure: Floats = (answer.category_confidence[:, 0] + answer.attribute_confidence.sum(axis=1)) / (1 + answered)
+    return sure
 
 
 def _texts(products: ProductColumns) -> list[str]:

@@ -12,14 +12,15 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from models.columns import ProductColumns
+from models.columns import ProductBatch, ProductColumns
 from models.data import catalogues
 from models.data.splits import TRAIN, VALIDATION
 from models.data.titles import LabelledTitles
 from models.evaluate.products import evaluate
 from models.registry import load, save
-from models.text.predictor import ProductPredictor, load_products
+from models.text.predictor import ProductPredictor, load_products, sureness
 from models.train.encoder_artifact import store_encoder
 from models.train.encoder_fit import EncoderRecipe, fit_encoder
 from models.train.title_examples import examples
@@ -78,32 +79,41 @@ def finish(
 
 
 def threshold(predictor: ProductPredictor, sets: Sequence[LabelledTitles]) -> float:
-    """The lowest confidence of the fast tier's category at which its answer need not be refined.
+    """The lowest `sureness` of the fast tier's answer at which it need not be refined.
 
-    With it the cascade names the right category for as many validation titles as the whole model does, but for WITHIN.
+    With it the cascade answers as many heads of the validation titles right as the whole model does, but for WITHIN.
+    Each catalogue counts as much as the others.
     """
     sure, gain = [], []
     for part in sets:
         asked = part.where([VALIDATION])
-        known = [i for i, label in enumerate(asked.labels[part.category]) if label]
-        columns = ProductColumns([asked.titles[i] for i in known])
-        truth = np.array([_path_id(predictor, part, asked.labels[part.category][i]) for i in known])
+        columns = ProductColumns(asked.titles)
         fast, whole = predictor.run(columns), predictor.refine(columns)
-        sure.append(fast.category_confidence[:, 0])
-        right = [(answer.category_ids[:, 0] == truth).astype(np.float64) for answer in (fast, whole)]
-        gain.append((right[1] - right[0]) / len(known))
-    confidence, lost = np.concatenate(sure), np.concatenate(gain) / len(sets)
+        sure.append(sureness(fast))
+        better = _right(predictor, asked, whole) - _right(predictor, asked, fast)
+        gain.append(better / len(asked) / len(sets))
+    confidence, lost = np.concatenate(sure), np.concatenate(gain)
     order = np.argsort(-confidence, kind="stable")  # surest first: those below the threshold are refined
     left = np.cumsum(lost[order])  # accuracy that is given up if all up to here keep the fast answer
     enough = np.flatnonzero(left <= WITHIN)
     return round(float(confidence[order[enough[-1]]]), 4) if len(enough) else 1.0
 
 
-def _path_id(predictor: ProductPredictor, part: LabelledTitles, label: str) -> int:
-    base = 0
-    for domain in predictor.layout.domains:
-        if domain.name == part.domain:
-            labels = domain.category.labels
-            return base + labels.index(label) if label in labels else -1
-        base += len(domain.paths)
-    return -1
+def _right(predictor: ProductPredictor, asked: LabelledTitles, given: ProductBatch) -> NDArray[np.float64]:
+    """(n,) share of each title's known labels that the answer has."""
+    place = [domain.name for domain in predictor.layout.domains].index(asked.domain)
+    domain = predictor.layout.domains[place]
+    base = sum(len(other.paths) for other in predictor.layout.domains[:place])
+    hits, known = np.zeros(len(asked)), np.zeros(len(asked))
+    for row, (category, attributes) in enumerate(zip(given.category_ids[:, 0], given.attribute_ids, strict=True)):
+        named = {predictor.attributes[i] for i in attributes if i >= 0}
+        for head in domain.heads:
+            label = asked.labels[head.name][row]
+            if not label:
+                continue
+            known[row] += 1
+            if head is domain.category:
+                hits[row] += label in head.labels and category == base + head.labels.index(label)
+            else:
+                hits[row] += (head.name, label) in named
+    return hits / np.maximum(known, 1)

@@ -19,17 +19,19 @@ def temperature(logits: NDArray[np.float32], counts: NDArray[np.float32]) -> flo
     if counts.sum() == 0:
         return 1.0
 
-    def loss(log_t: float) -> float:
-        scaled = logits.astype(np.float64) / np.exp(log_t)
-        scaled -= scaled.max(axis=1, keepdims=True)
-        log_p = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
-        return float(-(counts * log_p).sum())
-
     low, high = _LOW, _HIGH
     for _ in range(_STEPS):
         a, b = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        if loss(a) < loss(b):
+        if cross_entropy(logits, counts, float(np.exp(a))) < cross_entropy(logits, counts, float(np.exp(b))):
             high = b
         else:
             low = a
     return float(np.exp((low + high) / 2))
+
+
+def cross_entropy(logits: NDArray[np.float32], counts: NDArray[np.float32], temperature: float) -> float:
+    """Summed over all counted rows, in nats, at this temperature. Shapes: (n, labels) both."""
+    scaled = logits.astype(np.float64) / temperature
+    scaled -= scaled.max(axis=1, keepdims=True)
+    log_p = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+    return float(-(counts * log_p).sum())

@@ -14,7 +14,7 @@ from models.data.titles import LabelledTitles
 from models.errors import ArtifactError, BatchError
 from models.evaluate.products import answer
 from models.registry import load, save
-from models.text.predictor import ProductPredictor, load_products
+from models.text.predictor import ProductPredictor, load_products, sureness
 from models.train.encoder_artifact import store_encoder
 from models.train.encoder_fit import EncoderRecipe, fit_encoder
 from models.train.encoder_products import threshold
@@ -72,9 +72,7 @@ def test_unsure_is_what_lies_below_the_threshold(folder: Path, tower: Path, sets
     save(tower, msgspec.structs.replace(stored.manifest, inputs=inputs), stored.tensors)
     predictor = load_products(folder, tower=tower)
     found = predictor.run(ProductColumns(["Acme Red shirt 7", "qqq"]))
-    assert predictor.unsure(found).tolist() == [
-        row for row in range(2) if found.category_confidence[row, 0] < predictor.threshold
-    ]
+    assert predictor.unsure(found).tolist() == [row for row in range(2) if sureness(found)[row] < predictor.threshold]
 
 
 def test_without_a_tower_nothing_is_unsure_and_nothing_is_refined(folder: Path) -> None:
