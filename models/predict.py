@@ -2,6 +2,8 @@
 
 from models.behaviour import BehaviourPredictor, EventLists, load_behaviour
 from models.columns import BehaviourBatch, EventColumns, ModelInfo, ProductBatch, ProductColumns
+from models.image.decode import decode as decode_image
+from models.image.errors import ImageError
 from models.text.predictor import ProductPredictor, load_products
 
 __all__ = [
@@ -9,10 +11,12 @@ __all__ = [
     "BehaviourPredictor",
     "EventColumns",
     "EventLists",
+    "ImageError",
     "ModelInfo",
     "ProductBatch",
     "ProductColumns",
     "ProductPredictor",
+    "decode_image",
     "load_behaviour",
     "load_products",
 ]
