@@ -2,6 +2,8 @@
 
 from models.behaviour import BehaviourPredictor, EventLists, load_behaviour
 from models.columns import BehaviourBatch, EventColumns, ModelInfo, ProductBatch, ProductColumns
+from models.fusion.columns import GoodsBatch, GoodsColumns
+from models.fusion.predictor import GoodsPredictor, load_goods
 from models.image.decode import decode as decode_image
 from models.image.errors import ImageError
 from models.text.predictor import ProductPredictor, load_products
@@ -11,6 +13,9 @@ __all__ = [
     "BehaviourPredictor",
     "EventColumns",
     "EventLists",
+    "GoodsBatch",
+    "GoodsColumns",
+    "GoodsPredictor",
     "ImageError",
     "ModelInfo",
     "ProductBatch",
@@ -18,5 +23,6 @@ __all__ = [
     "ProductPredictor",
     "decode_image",
     "load_behaviour",
+    "load_goods",
     "load_products",
 ]

@@ -49,18 +49,21 @@ class Goods:
 
     def where(self, wanted: Sequence[int]) -> Goods:
         """Only the rows whose bucket is wanted, in the same order."""
-        rows = np.flatnonzero(np.isin(self.buckets, list(wanted)))
+        return self.rows(np.flatnonzero(np.isin(self.buckets, list(wanted))).tolist())
+
+    def rows(self, rows: Sequence[int]) -> Goods:
+        """The rows with these numbers, in this order."""
         return Goods(
             names=[self.names[i] for i in rows],
             descriptions=[self.descriptions[i] for i in rows],
             brands=[self.brands[i] for i in rows],
-            retail=self.retail[rows],
-            discounted=self.discounted[rows],
+            retail=self.retail[list(rows)],
+            discounted=self.discounted[list(rows)],
             pictures=[self.pictures[i] for i in rows],
             first=[self.first[i] for i in rows],
             second=[self.second[i] for i in rows],
             keys=[self.keys[i] for i in rows],
-            buckets=self.buckets[rows],
+            buckets=self.buckets[list(rows)],
         )
 
     def texts(self) -> LabelledTitles:

@@ -20,7 +20,7 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from models.image.errors import ImageError
 from schemas.events import MAX_IMAGE_BYTES
@@ -106,4 +106,6 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 
 
 def _square(image: Image.Image) -> Image.Image:
-    return ImageOps.pad(image, (SIDE, SIDE), color=_WHITE)
+    ground = Image.new("RGB", (SIDE, SIDE), _WHITE)
+    ground.paste(image, ((SIDE - image.width) // 2, (SIDE - image.height) // 2))
+    return ground
