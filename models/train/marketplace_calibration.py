@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.fusion.calibration import BOTH, NEITHER, PICTURE_ALONE, TEXT_ALONE
@@ -19,7 +20,7 @@ def calibrate(network: FusionNetwork, held_out: Inputs, labels: Labels) -> dict[
     found = {NEITHER: (1.0, 1.0)}
     for kind, shown in _SHOWN.items():
         with torch.inference_mode():
-            first, second = network(held_out.only(torch.tensor([shown])))
+            first, second = network.forward(held_out.only(torch.tensor([shown])))
             known = labels.second >= 0
             siblings = network.siblings(second[known], labels.first[known])
         found[kind] = (
@@ -29,7 +30,8 @@ def calibrate(network: FusionNetwork, held_out: Inputs, labels: Labels) -> dict[
     return found
 
 
-def _counts(codes: Tensor, labels: int) -> np.ndarray:
+def _counts(codes: Tensor, labels: int) -> NDArray[np.float32]:
     """(n, labels) one where the label is true; a row of zeros for one that was not taught."""
     table = np.concatenate([np.eye(labels, dtype=np.float32), np.zeros((1, labels), dtype=np.float32)])
-    return table[codes.numpy()]
+    counts: NDArray[np.float32] = table[codes.numpy()]
+    return counts
