@@ -24,7 +24,7 @@ from models.columns import ModelInfo, ProductBatch, ProductColumns
 from models.encoder.member import encoder_member
 from models.errors import ArtifactError, BatchError
 from models.registry import Artifact, load, shipped
-from models.text.committee import DOMAIN, Committee
+from models.text.committee import DOMAIN, Committee, Voter
 from models.text.compact import member
 from models.text.hints import Hints
 from models.text.layout import Layout
