@@ -34,7 +34,12 @@ Floats = NDArray[np.float32]
 
 
 class ProductPredictor:
-    """Answers for products with one artifact, on one device."""
+    """Answers for products with one artifact, on one device.
+
+    `sure_above` is the confidence from which a slower tier need not be asked, if the artifact says one.
+    """
+
+    reads = frozenset({"title", "brand", "description", "category_hint"})
 
     def __init__(self, artifact: Artifact, device: str = "cpu") -> None:
         manifest = artifact.manifest
@@ -48,6 +53,8 @@ class ProductPredictor:
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{artifact.path} lacks what a product model needs: {error!r}; retrain it") from error
         self.info = ModelInfo(manifest.name, manifest.version)
+        threshold = manifest.inputs.get("sure_above")
+        self.sure_above = None if threshold is None else float(threshold)
         self.layout = layout
         self.categories = layout.categories()
         self.attributes = layout.attributes()
