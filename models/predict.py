@@ -3,7 +3,7 @@
 from models.behaviour import BehaviourPredictor, EventLists, load_behaviour
 from models.columns import BehaviourBatch, EventColumns, Extracted, ModelInfo, ProductBatch, ProductColumns
 from models.text.predictor import ProductPredictor, load_products
-from models.tiers import SURE_ABOVE, PredictorRefiner, Refiner, load_refiner, sure
+from models.tiers import SURE_ABOVE, PredictorRefiner, Refiner, load_tiers, sure
 
 __all__ = [
     "SURE_ABOVE",
@@ -20,6 +20,6 @@ __all__ = [
     "Refiner",
     "load_behaviour",
     "load_products",
-    "load_refiner",
+    "load_tiers",
     "sure",
 ]

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.columns import ModelInfo, ProductBatch, ProductColumns
-from models.text.predictor import ProductPredictor, load_products
+from models.registry import load
+from models.text.predictor import TOWER, ProductPredictor, load_products
 
-SURE_ABOVE = 0.9  # where neither the artifact nor a setting says from which confidence the fast tier is believed
+SURE_ABOVE = 0.9  # where neither a tower nor a setting says from which confidence the fast tier is believed
 _PROBE = ["Men's navy blue cotton shirt", "Wireless keyboard with 2 AAA batteries", "Whole milk, 1 gallon"] * 8
 
 
@@ -45,27 +46,38 @@ class Refiner(Protocol):
 
 
 class PredictorRefiner:
-    """A products artifact as the slower tier: a larger committee, say. Its speed is measured when it is made."""
+    """A product model as the slower tier: with its tower, if it has one. Its speed is measured when it is made."""
 
     def __init__(self, predictor: ProductPredictor) -> None:
-        self.info = predictor.info
+        self.info = predictor.tower or predictor.info
         self.categories = predictor.categories
         self.attributes = predictor.attributes
         self.reads = predictor.reads
-        self._predictor = predictor
-        predictor.run(ProductColumns(_PROBE))  # the first call is slower than all others
+        self._run = predictor.run if predictor.tower is None else predictor.refine
+        self._run(ProductColumns(_PROBE))  # the first call is slower than all others
         began = perf_counter()
-        predictor.run(ProductColumns(_PROBE))
+        self._run(ProductColumns(_PROBE))
         self.titles_per_second = len(_PROBE) / (perf_counter() - began)
 
     def refine(self, products: ProductColumns) -> ProductBatch:
         """See `Refiner.refine`."""
-        return self._predictor.run(products)
+        return self._run(products)
 
 
-def load_refiner(path: Path, device: str = "cpu") -> Refiner:
-    """The slower tier of an artifact folder. Errors: ArtifactError."""
-    return PredictorRefiner(load_products(path, device))
+def load_tiers(
+    products: Path | None = None, encoder: Path | None = None, device: str = "cpu"
+) -> tuple[ProductPredictor, Refiner | None]:
+    """The fast tier of an artifact folder (None: the shipped one), and the slower one, if a folder of it is given.
+
+    The slower one is a tower that was trained beside the fast one, or a product model of its own.
+    Errors: ArtifactError, also when the tower was trained beside another one.
+    """
+    if encoder is None:
+        return load_products(products, device), None
+    if load(encoder).manifest.kind == TOWER:
+        whole = load_products(products, device, tower=encoder)
+        return whole, PredictorRefiner(whole)
+    return load_products(products, device), PredictorRefiner(load_products(encoder, device))
 
 
 def sure(batch: ProductBatch, above: float) -> NDArray[np.bool_]:

@@ -167,12 +167,11 @@ class WorkerBuilder:
 
 def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
     """The shipped worker: both agents (or those that `agents` names) with the models that the settings name."""
-    from models.predict import load_behaviour, load_products, load_refiner  # torch and weights: only when needed
+    from models.predict import load_behaviour, load_tiers  # torch and weights: only when they are needed
 
     device = choose_device(settings.device, settings.models.threads)
     builder = WorkerBuilder(settings, clock)
-    products = load_products(settings.models.products, device)
-    encoder = load_refiner(settings.products.encoder, device) if settings.products.encoder is not None else None
+    products, encoder = load_tiers(settings.models.products, settings.products.encoder, device)
     features = builder.table(PRODUCT_UPSERT, PRODUCT_FEATURES, shared=True)
     if "products" in settings.agents:
         logic = make_product_logic(products, encoder, settings.products, clock)

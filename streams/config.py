@@ -90,12 +90,12 @@ class ModelSettings(_Group):
 class ProductSettings(_Group):
     """The cascade: a fast model answers every product, a slower one those that it is not sure of."""
 
-    encoder: Path | None = Field(None, description="folder of the slower model's artifact; default: none is asked")
+    encoder: Path | None = Field(None, description="folder of the slower model's artifact; default: no such model")
     sure_above: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="confidence from which the fast model is believed; default: its artifact's, or 0.9",
+        description="confidence from which the fast model is believed; default: the artifact's, or 0.9",
     )
     encoder_budget_ms: float = Field(
         50, gt=0, le=10_000, description="the slower model may take this long of a window; what is left waits"

@@ -24,7 +24,8 @@ def make_product_logic(
     """Without an encoder, the fast tier alone. Not in a `hurry`, what needs no picture is answered in its window."""
     if encoder is None:
         return ProductLogic(fast, clock)
-    sure_above = next(value for value in (settings.sure_above, fast.sure_above, SURE_ABOVE) if value is not None)
+    own = SURE_ABOVE if fast.tower is None else fast.threshold
+    sure_above = own if settings.sure_above is None else settings.sure_above
     infos = (fast.info, encoder.info)
     models = [*((info.name, info.version) for info in infos), ("sure_above", repr(sure_above))]
     content = Content(models, fast.reads | encoder.reads)
