@@ -1,5 +1,6 @@
 """The worker, put together once from its settings: models, tables, pipelines, agents, health."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from streams.commit.effects import Committer, Committing
 from streams.commit.transaction import Transactions
 from streams.config import Settings
 from streams.device import choose_device
+from streams.images.pictures import make_pictures
 from streams.letters.limit import LetterLimit
 from streams.logic.answer import Logic
 from streams.logic.behaviour import BehaviourLogic
@@ -44,6 +46,7 @@ class Worker:
 
     app: WorkerApp
     health: Health
+    close: Callable[[], None]  # when the app has ended
 
 
 class WorkerBuilder:
@@ -53,6 +56,7 @@ class WorkerBuilder:
         self.settings = settings
         self.clock = clock
         self.app = make_app(settings)
+        self.closers: list[Callable[[], None]] = []
         self.health = Health(settings.web.stall_timeout_s)
         self._rocks = Rocks(settings.state.cache_bytes, settings.state.write_buffer_bytes)
         state = settings.state
@@ -162,7 +166,11 @@ class WorkerBuilder:
             watch.look()
 
         app.beat = beat
-        return Worker(app, self.health)
+        return Worker(app, self.health, self._close)
+
+    def _close(self) -> None:
+        for close in self.closers:
+            close()
 
 
 def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
@@ -174,7 +182,10 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
     products, encoder = load_tiers(settings.models.products, settings.products.encoder, device)
     features = builder.table(PRODUCT_UPSERT, PRODUCT_FEATURES, shared=True)
     if "products" in settings.agents:
-        logic = make_product_logic(products, encoder, settings.products, clock)
+        pictures = make_pictures(settings.images) if encoder is not None and "image" in encoder.reads else None
+        if pictures is not None:
+            builder.closers.append(pictures.close)
+        logic = make_product_logic(products, encoder, settings.products, clock, pictures=pictures)
         builder.agent(PRODUCT_UPSERT, PRODUCT_FEATURES, features, logic, device, logic.later)
     if "behaviour" in settings.agents:
         state = builder.table(USER_BEHAVIOUR, USER_STATE, shared=False, source_offsets=source_offsets)

@@ -104,6 +104,17 @@ class ProductSettings(_Group):
     waiting_bytes: int = Field(64 * MIB, ge=MIB, description="and what their events may take together")
 
 
+class ImageSettings(_Group):
+    """Pictures of products, for models that read them."""
+
+    prefixes: list[str] = Field(
+        [], description="addresses that pictures may be read from, each ending in /; empty: only bytes in the event"
+    )
+    workers: int = Field(1, ge=1, le=64, description="pictures that are fetched and decoded at a time")
+    fetch_timeout_s: float = Field(2, gt=0, le=60, description="to read one picture from its address, seconds")
+    decode_timeout_s: float = Field(2, gt=0, le=60, description="to decode one picture, seconds")
+
+
 class LetterSettings(_Group):
     """Dead letters."""
 
@@ -151,6 +162,7 @@ class Settings(BaseSettings):
     state: Annotated[StateSettings, Field(default_factory=StateSettings)]
     models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
     products: Annotated[ProductSettings, Field(default_factory=ProductSettings)]
+    images: Annotated[ImageSettings, Field(default_factory=ImageSettings)]
     letters: Annotated[LetterSettings, Field(default_factory=LetterSettings)]
     web: Annotated[WebSettings, Field(default_factory=WebSettings)]
 

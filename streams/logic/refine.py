@@ -51,7 +51,7 @@ _features = msgspec.msgpack.Decoder(ProductFeatures)
 class Refinements:
     """The encoder and the products that wait for it; a `Logic` over the records that they came with.
 
-    Everything but `open` and `close` belongs to the model's thread; these are called while it has nothing to do.
+    Everything but `open` belongs to the model's thread; that is called while it has nothing to do.
     """
 
     name = "products-later"
@@ -153,11 +153,6 @@ class Refinements:
         self.room.load(rows, tps)
         self._ahead.clear()
         self._look_ahead()
-
-    def close(self) -> None:
-        """The partitions are given up; whoever has them next finds in the table who waits."""
-        self.room.clear()
-        self._ahead.clear()
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

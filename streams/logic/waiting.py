@@ -61,11 +61,6 @@ class WaitingRoom:
             window.add(request.tp, [request])
         return window
 
-    def clear(self) -> None:
-        """Nobody waits."""
-        self._requests.clear()
-        self._bytes = 0
-
     def load(self, rows: Iterable[tuple[bytes, bytes]], tps: Iterable[TP]) -> None:
         """Who waits in these partitions, from the stored rows of WAITING_KEY, and nobody else."""
         by_number = {tp.partition: tp for tp in tps}
@@ -76,6 +71,7 @@ class WaitingRoom:
             if tp is not None and waiting is not None:
                 product_key = key.removeprefix(WAITING_KEY)
                 found.append(Request(tp, features.offset, waiting.timestamp, product_key, waiting.value))
-        self.clear()
+        self._requests.clear()
+        self._bytes = 0
         for request in sorted(found, key=lambda request: (request.tp, request.offset)):
             self.put(request)

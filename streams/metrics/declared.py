@@ -27,6 +27,9 @@ WAITING = Gauge("shelfstream_waiting_products", "Products that wait for the enco
 TEXTS_CUT = Counter(
     "shelfstream_texts_cut_total", "Texts of which the model was given the beginning only.", ["agent", "text"]
 )
+PICTURES = Counter(
+    "shelfstream_pictures_total", "Pictures made ready for a model: read, or why one could not be.", ["result"]
+)
 WINDOW_ROWS = Histogram(
     "shelfstream_window_events", "Records in one window; near 1 under load means batching does nothing.", ["agent"],
     buckets=_ROWS,
@@ -71,7 +74,7 @@ STILL_SECONDS = Gauge(
 )
 
 ALL = (
-    EVENTS, EVENT_TYPES, DEAD_LETTERS, REFINEMENTS, WAITING, TEXTS_CUT, WINDOW_ROWS, INFERENCE_SECONDS,
+    EVENTS, EVENT_TYPES, DEAD_LETTERS, REFINEMENTS, WAITING, TEXTS_CUT, PICTURES, WINDOW_ROWS, INFERENCE_SECONDS,
     END_TO_END_SECONDS, TRANSACTION_SECONDS, STATE_READS, STATE_WRITES, RECOVERED_ROWS, SNAPSHOTS, CHANGELOG_LAG, LAG,
     MODEL, READY, STALLED, STILL_SECONDS,
 )  # fmt: skip

@@ -48,6 +48,7 @@ ROOM_MAY_IMPORT = {
     "streams.transport": STREAMS_LEAVES,
     "streams.state": ("streams.transport", *STREAMS_LEAVES),
     "streams.letters": STREAMS_LEAVES,
+    "streams.images": ("streams.logic.inputs", *STREAMS_LEAVES),
     "streams.logic": ("streams.batcher.window", "streams.letters", "streams.clock", "streams.record"),
     "streams.logic.cascade": ("streams.logic", "streams.clock", "streams.config"),
     "streams.commit": ("streams.transport", "streams.state", "streams.letters", *STREAMS_LEAVES),

@@ -1,0 +1,29 @@
+"""Pictures changed as photographs of the same thing differ: moved, mirrored, with a part hidden."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def augmented(pictures: Tensor, random: torch.Generator, *, shift: int = 2, hidden: int = 0) -> Tensor:
+    """(n, c, h, w) -> the same shape. Each picture is mirrored or not, moved by up to `shift` pixels, and loses a
+    square of `hidden` pixels (cutout, arXiv:1708.04552) where that is above 0."""
+    count, _, height, width = pictures.shape
+    padded = functional.pad(pictures, (shift, shift, shift, shift))
+    down = torch.randint(0, 2 * shift + 1, (count, 1), generator=random)
+    right = torch.randint(0, 2 * shift + 1, (count, 1), generator=random)
+    columns = torch.arange(width)[None] + right  # (n, w)
+    mirrored = torch.rand(count, 1, generator=random) < 0.5
+    columns = torch.where(mirrored, columns.flip(1), columns)
+    rows = torch.arange(height)[None] + down  # (n, h)
+    moved = padded[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]  # (n, h, w, c)
+    moved = moved.permute(0, 3, 1, 2)
+    if hidden:
+        top = torch.randint(0, height, (count, 1), generator=random)
+        left = torch.randint(0, width, (count, 1), generator=random)
+        in_rows = (torch.arange(height)[None] - top).abs() <= hidden // 2  # (n, h)
+        in_columns = (torch.arange(width)[None] - left).abs() <= hidden // 2
+        moved = moved.masked_fill((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0.0)
+    return moved
