@@ -136,9 +136,10 @@ class _Judge:
     def figures(self, task: str, mine: Cases, others: dict[str, Cases]) -> list[dict[str, Any]]:
         rows = []
         for name, metric in self._metrics.items():
-            low, high = interval(metric, mine)
+            found = value(metric, mine)
+            low, high = (found, found) if np.isnan(found) else interval(metric, mine)
             rows.append(
-                {"set": DOMAIN, "task": task, "metric": name, "n": len(mine), "value": _short(value(metric, mine))}
+                {"set": DOMAIN, "task": task, "metric": name, "n": len(mine), "value": _short(found)}
                 | {"low": _short(low), "high": _short(high)}
                 | {"baselines": {other: _short(value(metric, given)) for other, given in others.items()}}
             )

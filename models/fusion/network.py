@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
@@ -180,4 +179,4 @@ class FusionNetwork(nn.Module):
 
     @staticmethod
     def _unit(values: Tensor, centre: Tensor) -> Tensor:
-        return cast(Tensor, functional.normalize(values - centre, dim=1))
+        return functional.normalize(values - centre, dim=1)

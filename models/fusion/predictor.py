@@ -57,7 +57,7 @@ class GoodsPredictor:
         network = self._model.network
         with torch.inference_mode():
             divisors = temperatures_of(given.there, self._model.temperatures)
-            first, second = network.log_probabilities(*network(given), divisors)
+            first, second = network.log_probabilities(*network.forward(given), divisors)
         return first.exp().numpy(), second.exp().numpy()
 
     def inputs(self, goods: GoodsColumns, vectors: Vectors | None = None) -> Inputs:

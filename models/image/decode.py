@@ -34,8 +34,10 @@ _WHITE = (255, 255, 255)
 _START_OF_SCAN = b"\xff\xda"  # inside a scan 0xFF is followed by 0, so this is a marker (or a thumbnail's)
 
 # What Pillow's decoders raise on damaged bytes. MemoryError is not among them: it says nothing about the picture.
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, struct.error, EOFError)
-_BROKEN += (AssertionError, AttributeError, RuntimeError, Image.DecompressionBombError)
+_BROKEN = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, struct.error, EOFError),
+    *(AssertionError, AttributeError, RuntimeError, Image.DecompressionBombError),
+)
 
 
 def decode(data: bytes) -> NDArray[np.uint8]:

@@ -50,7 +50,7 @@ def run(
     bar = tqdm(range(epochs), desc="epochs", disable=not progress)
     for _ in bar:
         network.train()
-        for batch in rows[torch.randperm(len(rows), generator=random)].split(BATCH):
+        for batch in rows[torch.randperm(len(rows), generator=random)].split(BATCH):  # type: ignore[no-untyped-call]
             loss = functional.cross_entropy(network(augmented(pixels[batch], random)), classes[batch])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -69,8 +69,9 @@ def _scaled(pixels: Any) -> Tensor:
 
 def _right(network: SmallCnn, pixels: Tensor, classes: Tensor) -> float:
     network.eval()
+    parts = pixels.split(512)  # type: ignore[no-untyped-call]
     with torch.inference_mode():
-        best = torch.cat([network(part).argmax(dim=1) for part in pixels.split(512)])
+        best = torch.cat([network(part).argmax(dim=1) for part in parts])
     return round(float((best == classes).float().mean()), 4)
 
 

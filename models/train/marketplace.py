@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -32,16 +32,27 @@ NAME = "shelfstream-marketplace"
 AT_LEAST, AT_MOST = 2, 8192  # texts that a known word is in; known words and pairs (a megabyte of evidence)
 
 
-def train(
-    data: Path,
-    output: Path,
-    *,
-    epochs: int | None = None,
-    seed: int = 7,
-    progress: bool = True,
-    baselines: bool = True,
-    cache: Path | None = None,
-) -> dict[str, Any]:
+class Wanted(Protocol):
+    """What of a run's options is read here."""
+
+    @property
+    def epochs(self) -> int | None:
+        """Passes over the data at most; None = the recipe's."""
+
+    @property
+    def seed(self) -> int:
+        """Of every random choice."""
+
+    @property
+    def baselines(self) -> bool:
+        """Whether they are measured too."""
+
+    @property
+    def progress(self) -> bool:
+        """Whether progress bars are shown."""
+
+
+def train(data: Path, output: Path, options: Wanted, cache: Path | None = None) -> dict[str, Any]:
     """Fit, store and measure. `data` is the folder of the data sets, `output` the artifact's folder.
 
     Gives what the artifact is and its figures, as JSON-able values; the figures also go into its manifest.
@@ -50,11 +61,11 @@ def train(
     from models.evaluate.marketplace import evaluate
 
     goods = marketplace.load(data)
-    recipe = Recipe() if epochs is None else replace(Recipe(), epochs=epochs)
+    recipe = Recipe() if options.epochs is None else replace(Recipe(), epochs=options.epochs)
     reader = GoodsReader()
-    vectors = vectors_of(goods, reader, cache, progress=progress)
-    fit_artifact(goods, vectors, reader, output, recipe, seed=seed, progress=progress)
-    measured = evaluate(data, output, baselines=baselines, progress=progress, cache=cache)
+    vectors = vectors_of(goods, reader, cache, progress=options.progress)
+    fit_artifact(goods, vectors, reader, output, recipe, seed=options.seed, progress=options.progress)
+    measured = evaluate(data, output, baselines=options.baselines, progress=options.progress, cache=cache)
     stored = load(output)
     metrics = {key: measured[key] for key in ("figures", "slices", "baselines")}
     manifest = msgspec.structs.replace(stored.manifest, metrics=metrics)
@@ -107,7 +118,7 @@ def fit_artifact(
         training={
             "recipe": asdict(recipe),
             "seed": seed,
-            "validation_losses": [round(loss, 4) for loss in fitted.losses],
+            "validation_errors": [round(error, 4) for error in fitted.errors],
             "fitted_buckets": list(TRAIN),
             "calibrated_on_bucket": VALIDATION,
             "rows": len(taught),
