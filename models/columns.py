@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.predictions import Explanation
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
@@ -27,6 +29,18 @@ class ProductColumns:
     brands: list[str | None] | None = None
     descriptions: list[str | None] | None = None
     hints: list[str | None] | None = None  # the catalogue's own category, free text
+    images: list[NDArray[np.uint8] | None] | None = None  # each as models.image.decode gives it; broken ones are None
+    prices: list[float | None] | None = None  # in the currency of the event
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A value that a title holds, as it stands there: [start, end) in code points."""
+
+    name: str
+    start: int
+    end: int
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,12 @@ class ProductBatch:
     category_confidence: NDArray[np.float32]  # (n, K) calibrated
     attribute_ids: NDArray[np.int32]  # (n, A) into ProductPredictor.attributes
     attribute_confidence: NDArray[np.float32]  # (n, A) calibrated
+    # What a model may know besides; None where it does not.
+    taxonomy_ids: list[list[str | None]] | None = None  # (n, K) in Shopify's product taxonomy
+    extracted: list[list[Extracted]] | None = None  # (n,) values of any attribute; the closed set's have precedence
+    prices: NDArray[np.float32] | None = None  # (n, 3) low, median and high: quantiles .1, .5, .9; NaN: not known
+    far_outside: NDArray[np.bool_] | None = None  # (n,) whether the product's own price is far from that range
+    explanations: list[Explanation | None] | None = None  # (n,)
 
 
 @dataclass(frozen=True, slots=True)

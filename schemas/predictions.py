@@ -2,9 +2,20 @@
 
 Every prediction names the record it answers (`source`), the time of that event (`as_of`), the model, and an id that is
 the same however often the record is replayed. Confidences are calibrated: of answers with 0.8, four in five are right.
+
+A product may be answered twice: at once by the fast tier (`revision` 0), and by the encoder (`revision` 1) where the
+fast tier is not sure of the category. The number says who answered, so that an id has one content however often the
+record is replayed: where the encoder was quick enough there is revision 1 alone. Of the answers to one `source` the
+highest revision counts; they are written in rising order, so under one key the last one counts, as always.
 """
 
-from msgspec import Struct
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+FAST, ENCODER = 0, 1  # the revisions there are
+
+Tier = Literal["fast", "encoder"]
 
 
 class Source(Struct, array_like=False):
@@ -22,11 +33,15 @@ class ModelRef(Struct):
     version: str
 
 
-class Category(Struct):
-    """One possible category; `path` runs from the widest to the narrowest name."""
+class Category(Struct, omit_defaults=True):
+    """One possible category; `path` runs from the widest to the narrowest name.
+
+    `taxonomy_id` is the category's id in Shopify's product taxonomy ("aa-1-13-8"), where one is known.
+    """
 
     path: list[str]
     confidence: float
+    taxonomy_id: str | None = None
 
 
 class Attribute(Struct, omit_defaults=True):
@@ -36,6 +51,53 @@ class Attribute(Struct, omit_defaults=True):
     value: str
     confidence: float
     evidence: tuple[int, int] | None = None
+
+
+class PriceRange(Struct):
+    """What such a product costs, in the currency of its event: 80 % lie between `low` and `high`.
+
+    `far_outside` says that the event's own price is far from it, so that the price or the product may be wrong.
+    """
+
+    low: float
+    median: float
+    high: float
+    far_outside: bool = False
+
+
+class TextWeight(Struct):
+    """How much the title's [start, end), in code points, speaks for the answer; below 0 it speaks against it."""
+
+    start: int
+    end: int
+    weight: float
+
+
+class ImageWeight(Struct):
+    """How much a part of the picture speaks for the answer; its edges as shares of width and height, from top left."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    weight: float
+
+
+class Neighbour(Struct):
+    """A product that the model learnt from and that is like this one; `similarity` is 1 for an equal one."""
+
+    title: str
+    label: str
+    similarity: float
+
+
+class Explanation(Struct, omit_defaults=True):
+    """What the likeliest answer rests on, the weightiest first; `method` names how it was found."""
+
+    method: str
+    text: list[TextWeight] = []
+    image: list[ImageWeight] = []
+    neighbours: list[Neighbour] = []
 
 
 class NextCategory(Struct):
@@ -61,7 +123,10 @@ class PreferredAttribute(Struct):
 
 
 class ProductCategories(Struct, kw_only=True):
-    """Categories of a product, the likeliest first. Key: product_id; a null value says that the product is gone."""
+    """Categories of a product, the likeliest first. Key: product_id; a null value says that the product is gone.
+
+    `inputs` has what the model reads, by name: "read", "missing", "cut" (only its beginning was), "broken: reason".
+    """
 
     schema: int = 1
     prediction_id: str
@@ -70,10 +135,17 @@ class ProductCategories(Struct, kw_only=True):
     source: Source
     model: ModelRef
     categories: list[Category]
+    revision: int = FAST
+    tier: Tier = "fast"
+    inputs: dict[str, str] | UnsetType = UNSET
+    explanation: Explanation | UnsetType = UNSET
 
 
 class ProductAttributes(Struct, kw_only=True):
-    """Attributes of a product, each its likeliest value. Key: product_id; a null value: the product is gone."""
+    """Attributes of a product, each its likeliest value. Key: product_id; a null value: the product is gone.
+
+    `inputs` is as in ProductCategories.
+    """
 
     schema: int = 1
     prediction_id: str
@@ -82,6 +154,11 @@ class ProductAttributes(Struct, kw_only=True):
     source: Source
     model: ModelRef
     attributes: list[Attribute]
+    revision: int = FAST
+    tier: Tier = "fast"
+    inputs: dict[str, str] | UnsetType = UNSET
+    price: PriceRange | UnsetType = UNSET
+    explanation: Explanation | UnsetType = UNSET
 
 
 class UserPrediction(Struct, kw_only=True):
@@ -103,6 +180,12 @@ class UserPrediction(Struct, kw_only=True):
     purchase_probability: float
 
 
-def prediction_id(topic: str, partition: int, offset: int) -> str:
-    """The id of the prediction that answers the record at this place: equal on every replay."""
-    return f"{topic}-{partition}-{offset}"
+def prediction_id(topic: str, partition: int, offset: int, revision: int = FAST) -> str:
+    """The id of the prediction that answers the record at this place, in this revision: equal on every replay."""
+    place = f"{topic}-{partition}-{offset}"
+    return f"{place}-r{revision}" if revision else place
+
+
+def tier_of(revision: int) -> Tier:
+    """Who gives the answers of this revision."""
+    return "encoder" if revision else "fast"

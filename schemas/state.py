@@ -20,6 +20,16 @@ ROW_HEADER_BYTES = 16
 _OFFSET = Layout("<q")
 
 
+WAITING_KEY = b"\xffwaiting:"  # before a product_id; 0xff is in no UTF-8 text, so this is no product's own key
+
+
+class Waiting(Struct, array_like=True):
+    """A product-upsert as it came, kept until the encoder has answered it; its place is in the features around it."""
+
+    timestamp: int
+    value: bytes
+
+
 class ProductFeatures(Struct, array_like=True):
     """What the behaviour side and a redelivery need to know of a product; the value of the product-features table.
 
@@ -27,7 +37,12 @@ class ProductFeatures(Struct, array_like=True):
     `offset` and `partition` name the last upsert that is answered here: producers with different partitioners can send
     one id to two partitions, whose offsets say nothing of each other.
     `category` is the narrowest name of the likeliest category; `attribute_keys` are crc32 of "name=value".
-    `categories` and `attributes` hold the encoded lists of the last predictions, so that they can be sent again.
+    `categories` and `attributes` hold the encoded lists of the last predictions, so that they can be sent again, and so
+    do `inputs`, `price` and `explanation`, each empty where there is none.
+    `revision` is that of the last prediction. `unsure`: the fast tier would leave this product to the encoder.
+
+    A row under WAITING_KEY and the product's id says that the product waits for the encoder: it holds `waiting`, and
+    the upsert's offset and partition. It counts only while the product's own row has the same and revision 0.
     """
 
     format: int
@@ -38,6 +53,12 @@ class ProductFeatures(Struct, array_like=True):
     categories: bytes
     attributes: bytes
     partition: int = -1
+    revision: int = 0
+    unsure: bool = False
+    inputs: bytes = b""
+    price: bytes = b""
+    explanation: bytes = b""
+    waiting: Waiting | None = None
 
 
 def model_key(name: str, version: str) -> int:

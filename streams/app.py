@@ -1,26 +1,29 @@
 """The worker, put together once from its settings: models, tables, pipelines, agents, health."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
-from schemas.state import source_offsets
+from schemas.state import WAITING_KEY, source_offsets
 from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
 from streams.agents.wiring import connect
 from streams.attempts.journal import AttemptsJournal
 from streams.batcher.model_thread import ModelThread
-from streams.batcher.pipeline import Wiring
+from streams.batcher.pipeline import Later, Wiring
 from streams.clock import Clock, now_ms
 from streams.commit.effects import Committer, Committing
 from streams.commit.transaction import Transactions
 from streams.config import Settings
 from streams.device import choose_device
+from streams.images.pictures import make_pictures
 from streams.letters.limit import LetterLimit
 from streams.logic.answer import Logic
 from streams.logic.behaviour import BehaviourLogic
-from streams.logic.products import ProductLogic
+from streams.logic.cascade import make_product_logic
+from streams.logic.refine import Refinements
 from streams.metrics import declared as metrics
 from streams.metrics.health import Health, Recovery
 from streams.metrics.partitions import PartitionWatch, Standing
@@ -43,6 +46,7 @@ class Worker:
 
     app: WorkerApp
     health: Health
+    close: Callable[[], None]  # when the app has ended
 
 
 class WorkerBuilder:
@@ -52,6 +56,7 @@ class WorkerBuilder:
         self.settings = settings
         self.clock = clock
         self.app = make_app(settings)
+        self.closers: list[Callable[[], None]] = []
         self.health = Health(settings.web.stall_timeout_s)
         self._rocks = Rocks(settings.state.cache_bytes, settings.state.write_buffer_bytes)
         state = settings.state
@@ -95,8 +100,16 @@ class WorkerBuilder:
         rows: Rows = table.rows
         return rows
 
-    def agent(self, source: TopicSpec, changelog: TopicSpec, rows: Rows, logic: Logic, device: str) -> None:
-        """Register an agent that reads `source`, answers with `logic` and keeps `rows`."""
+    def agent(
+        self,
+        source: TopicSpec,
+        changelog: TopicSpec,
+        rows: Rows,
+        logic: Logic,
+        device: str,
+        later: Refinements | None = None,
+    ) -> None:
+        """Register an agent that reads `source`, answers with `logic` and keeps `rows`. `later`: what it puts off."""
         wiring = Wiring(
             committer=self._committer(self.topic(changelog.name), rows),
             topic=self.topic,
@@ -106,20 +119,24 @@ class WorkerBuilder:
             model=self._model,
             disk_thread=self._disk_thread,
             limit=self._limit,
-            attempts=AttemptsJournal(
-                self.settings.state.dir / "attempts" / logic.name,
-                logic.name,
-                self.topic(source.name),
-                f"{logic.model_name} {logic.model_version}",
-            ),
+            attempts=self._attempts(source, logic, *([later] if later else [])),
             clock=self.clock,
+            later=Later(later, self._attempts(source, later), lambda: rows.stored(WAITING_KEY)) if later else None,
         )
         pipeline = connect(
             self.app, self.topic(source.name), self.settings.topics.partitions, logic, self.settings.batch, wiring
         )
         self.app.pipelines[self.topic(source.name)] = pipeline
         self.health.agents[logic.name] = pipeline.progress
-        metrics.MODEL.labels(logic.name, logic.model_name, logic.model_version, device).set(1)
+        for each in (logic, later):
+            if each is not None:
+                metrics.MODEL.labels(each.name, each.model_name, each.model_version, device).set(1)
+
+    def _attempts(self, source: TopicSpec, logic: Logic, *helpers: Logic) -> AttemptsJournal:
+        """The journal of a logic; other models than those of the last worker count anew."""
+        models = " ".join(f"{each.model_name} {each.model_version}" for each in (logic, *helpers))
+        folder = self.settings.state.dir / "attempts"
+        return AttemptsJournal(folder / logic.name, logic.name, self.topic(source.name), models)
 
     def _committer(self, changelog: str, rows: Rows) -> Committing:
         if self.app.transactions is not None:
@@ -149,26 +166,33 @@ class WorkerBuilder:
             watch.look()
 
         app.beat = beat
-        return Worker(app, self.health)
+        return Worker(app, self.health, self._close)
+
+    def _close(self) -> None:
+        for close in self.closers:
+            close()
 
 
 def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
     """The shipped worker: both agents (or those that `agents` names) with the models that the settings name."""
-    from models.predict import load_behaviour, load_products  # torch and weights: only when they are needed
+    from models.predict import load_behaviour, load_tiers  # torch and weights: only when they are needed
 
     device = choose_device(settings.device, settings.models.threads)
     builder = WorkerBuilder(settings, clock)
-    products = load_products(settings.models.products, device)
+    products, encoder = load_tiers(settings.models.products, settings.products.encoder, device)
     features = builder.table(PRODUCT_UPSERT, PRODUCT_FEATURES, shared=True)
     if "products" in settings.agents:
-        logic = ProductLogic(products, clock)
-        builder.agent(PRODUCT_UPSERT, PRODUCT_FEATURES, features, logic, device)
+        pictures = make_pictures(settings.images) if encoder is not None and "image" in encoder.reads else None
+        if pictures is not None:
+            builder.closers.append(pictures.close)
+        logic = make_product_logic(products, encoder, settings.products, clock, pictures=pictures)
+        builder.agent(PRODUCT_UPSERT, PRODUCT_FEATURES, features, logic, device, logic.later)
     if "behaviour" in settings.agents:
         state = builder.table(USER_BEHAVIOUR, USER_STATE, shared=False, source_offsets=source_offsets)
         behaviour = BehaviourLogic(
             load_behaviour(settings.models.behaviour, device),
             lambda keys: features.read(0, keys),
-            products.attributes,
+            dict.fromkeys((*products.attributes, *(encoder.attributes if encoder is not None else ()))),
             clock,
             top=settings.models.top,
         )

@@ -87,6 +87,34 @@ class ModelSettings(_Group):
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one inference")
 
 
+class ProductSettings(_Group):
+    """The cascade: a fast model answers every product, a slower one those that it is not sure of."""
+
+    encoder: Path | None = Field(None, description="folder of the slower model's artifact; default: no such model")
+    sure_above: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="confidence from which the fast model is believed; default: the artifact's, or 0.9",
+    )
+    encoder_budget_ms: float = Field(
+        50, gt=0, le=10_000, description="the slower model may take this long of a window; what is left waits"
+    )
+    waiting_max: int = Field(10_000, ge=1, description="products that may wait for the slower model")
+    waiting_bytes: int = Field(64 * MIB, ge=MIB, description="and what their events may take together")
+
+
+class ImageSettings(_Group):
+    """Pictures of products, for models that read them."""
+
+    prefixes: list[str] = Field(
+        [], description="addresses that pictures may be read from, each ending in /; empty: only bytes in the event"
+    )
+    workers: int = Field(1, ge=1, le=64, description="pictures that are fetched and decoded at a time")
+    fetch_timeout_s: float = Field(2, gt=0, le=60, description="to read one picture from its address, seconds")
+    decode_timeout_s: float = Field(2, gt=0, le=60, description="to decode one picture, seconds")
+
+
 class LetterSettings(_Group):
     """Dead letters."""
 
@@ -133,6 +161,8 @@ class Settings(BaseSettings):
     batch: Annotated[BatchSettings, Field(default_factory=BatchSettings)]
     state: Annotated[StateSettings, Field(default_factory=StateSettings)]
     models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
+    products: Annotated[ProductSettings, Field(default_factory=ProductSettings)]
+    images: Annotated[ImageSettings, Field(default_factory=ImageSettings)]
     letters: Annotated[LetterSettings, Field(default_factory=LetterSettings)]
     web: Annotated[WebSettings, Field(default_factory=WebSettings)]
 

@@ -32,6 +32,7 @@ def run_worker(worker: Worker, settings: Settings) -> int:
     try:
         return _run(worker)
     finally:
+        worker.close()
         web.close()  # the watchdog watches on: a model that never comes back would keep the process for ever
 
 

@@ -141,7 +141,7 @@ class WorkerApp(faust.App):
             await tables.take_over(assigned, self.assignor.assigned_standbys())
             consumer.begin(offsets)
             for pipeline in self.pipelines.values():
-                pipeline.open()
+                pipeline.open(offsets)
             self.flow_control.resume()
             tables.on_actives_ready()
             tables.on_standbys_ready()

@@ -41,6 +41,8 @@ Floats = NDArray[np.float32]
 class ProductPredictor:
     """Answers for products with one artifact, and with that of a tower where there is one, on one device."""
 
+    reads = frozenset({"title", "brand", "description", "category_hint"})
+
     def __init__(self, artifact: Artifact, device: str = "cpu", tower: Artifact | None = None) -> None:
         manifest = artifact.manifest
         try:

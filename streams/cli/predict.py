@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Answer a file of products or event
 Input = Annotated[Path, typer.Option("--input", help="JSON lines, one message each; - reads standard input.")]
 Output = Annotated[Path, typer.Option("--output", help="JSON lines, the answers; - writes standard output.")]
 Artifact = Annotated[Path | None, typer.Option(help="Folder of the model's artifact; default: the shipped one.")]
+Encoder = Annotated[Path | None, typer.Option(help="Folder of a slower model; default: products.encoder, or none.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 STANDARD = Path("-")
 
@@ -28,21 +29,28 @@ class Emit(StrEnum):
 
 @app.command()
 def products(
-    input: Input = STANDARD, output: Output = STANDARD, artifact: Artifact = None, device: Device = "auto"
-) -> None:
+    input: Input = STANDARD, output: Output = STANDARD, artifact: Artifact = None, encoder: Encoder = None,
+    device: Device = "auto",
+) -> None:  # fmt: skip
     """Attributes and categories, one line per input line, in order. Only `title` must be there.
 
     Example: shelfstream predict products --input titles.jsonl --output predictions.jsonl
     """
-    from models.predict import load_products
+    from models.predict import load_tiers
     from streams.clock import now_ms
     from streams.collector import calm_collector
+    from streams.config import load_settings
+    from streams.images.pictures import make_pictures
+    from streams.logic.cascade import make_product_logic
     from streams.offline.products import predict_products
 
-    model = load_products(artifact, _device(device))
+    settings = load_settings()
+    model, refiner = load_tiers(artifact, encoder or settings.products.encoder, _device(device))
+    pictures = make_pictures(settings.images) if refiner is not None and "image" in refiner.reads else None
+    logic = make_product_logic(model, refiner, settings.products, now_ms, pictures=pictures, hurry=False)
     calm_collector()
     with _reading(input) as lines, _writing(output) as out:
-        _finish(_write(predict_products(model, lines, now_ms), out))
+        _finish(_write(predict_products(model, lines, now_ms, logic=logic), out))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from faust.types import TP
 from schemas.errors import DecodeError
 from streams.batcher.window import Window
 from streams.letters.letter import write_letter
+from streams.logic.request import Request
 
 
 @dataclass(slots=True)
@@ -35,13 +36,23 @@ class PartitionAnswer:
 
 @dataclass(slots=True)
 class Answer:
-    """A window's answer: what to send and to store for each partition, and what happened, for the metrics."""
+    """A window's answer: what to send and to store for each partition, and what happened, for the metrics.
+
+    `requests` has the records that are to be answered again, by key, None where none of the key is any longer; they are
+    `asked`, and take `asked_bytes`. `again`: how many records of earlier windows were answered again now.
+    """
 
     partitions: defaultdict[TP, PartitionAnswer] = field(default_factory=lambda: defaultdict(PartitionAnswer))
     letters: defaultdict[TP, Records] = field(default_factory=lambda: defaultdict(Records))
     results: Counter[str] = field(default_factory=Counter)
     types: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    refined: Counter[str] = field(default_factory=Counter)
+    cut: Counter[str] = field(default_factory=Counter)
+    requests: dict[bytes, Request | None] = field(default_factory=dict)
+    asked: int = 0
+    asked_bytes: int = 0
+    again: int = 0
     example: str = ""
 
     def set_aside(self, tp: TP, record: ConsumerRecord, error: DecodeError, now_ms: int, attempts: int = 1) -> None:
@@ -50,6 +61,15 @@ class Answer:
         self.results["dead_letter"] += 1
         self.reasons[error.reason] += 1
         self.example = f"{tp.topic}[{tp.partition}]@{record.offset}: {error}"
+
+    def ask(self, key: bytes, request: Request | None) -> None:
+        """Have the record of this key answered again, behind all that were asked for until now; None: not any more."""
+        old = self.requests.pop(key, None)
+        self.requests[key] = request
+        for one, sign in ((old, -1), (request, 1)):
+            if one is not None:
+                self.asked += sign
+                self.asked_bytes += sign * one.size
 
     def merge(self, later: "Answer") -> None:
         """Add the answer of the window that came right after this one's."""
@@ -64,8 +84,12 @@ class Answer:
             self.letters[tp].values += records.values
         for mine_counts, more in (
             (self.results, later.results), (self.types, later.types), (self.reasons, later.reasons),
+            (self.refined, later.refined), (self.cut, later.cut),
         ):  # fmt: skip
             mine_counts.update(more)
+        for key, request in later.requests.items():
+            self.ask(key, request)
+        self.again += later.again
         self.example = later.example or self.example
 
 

@@ -1,50 +1,53 @@
 """Products: an upsert becomes predicted categories and attributes, and the features the behaviour side reads.
 
-A product whose content the same model has seen before is answered from its features, without inference. A record whose
-offset is not past the one in the features was answered before a restart, and is skipped.
+A product whose content the same models have seen before is answered from its features, without inference. A record
+whose offset is not past the one in the features was answered before a restart, and is skipped.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import msgspec
-import numpy as np
 
-from models.predict import ProductBatch, ProductColumns, ProductPredictor
-from schemas.codec import encode
+from models.predict import ProductPredictor
 from schemas.events import ProductUpsert
-from schemas.predictions import (
-    Attribute,
-    Category,
-    ModelRef,
-    ProductAttributes,
-    ProductCategories,
-    Source,
-    prediction_id,
-)  # fmt: skip
-from schemas.state import ROW_FORMAT, ProductFeatures, attribute_key
-from schemas.topics import PRODUCT_ATTRIBUTES, PRODUCT_CATEGORIES
+from schemas.predictions import FAST
+from schemas.state import ProductFeatures
 from streams.batcher.window import Window
 from streams.clock import Clock
 from streams.logic.answer import Answer, ReadRows
 from streams.logic.decode import Decoded, WindowDecoder
+from streams.logic.inputs import NO_PICTURE, Content
+from streams.logic.messages import write_deletion, write_product
+from streams.logic.refine import Refinements
+from streams.logic.request import Request, waiting_key
+from streams.logic.tier import fast_tier
 
 _features = msgspec.msgpack.Decoder(ProductFeatures)
 
 
 class ProductLogic:
-    """Answers product-upsert. `inferred` counts products that went through the model."""
+    """Answers product-upsert. `inferred` counts products that went through the model.
+
+    With `later`, products whose category is less likely than `sure_above` are for the encoder, at once or later.
+    """
 
     name = "products"
 
-    def __init__(self, model: ProductPredictor, clock: Clock) -> None:
+    def __init__(
+        self,
+        model: ProductPredictor,
+        clock: Clock,
+        *,
+        later: Refinements | None = None,
+        content: Content | None = None,
+        sure_above: float = 0.0,
+    ) -> None:
         self.model_name, self.model_version = model.info.name, model.info.version
         self.inferred = 0
-        self._model = model
-        self._ref = ModelRef(model.info.name, model.info.version)
+        self.later = later
+        self._fast = fast_tier(model, sure_above)
+        self._content = content or Content([(model.info.name, model.info.version)], model.reads)
         self._decoder = WindowDecoder(ProductUpsert, lambda product: product.product_id, clock)
-        self._seed = f"{model.info.name}\0{model.info.version}".encode()
 
     def answer(self, window: Window, read: ReadRows) -> Answer:
         """See `Logic.answer`."""
@@ -52,12 +55,18 @@ class ProductLogic:
         decoded = self._decoder.decode(window, answer)
         known = self._read(decoded, read)
         fresh = [item for item in decoded if not self._redelivered(item, known, answer)]
-        contents = [b"" if item.event is None else self._content(item.event) for item in fresh]
+        contents = [b"" if item.event is None else self._content.of(item.event) for item in fresh]
         answers = {features.content: features for features in known.values()}
         inferred = self._infer(fresh, contents, answers)
         answers.update(inferred)
+        if self.later is not None:
+            better = self._better(self.later, fresh, contents, answers)
+            answer.refined["at_once"] += len(better)
+            answers.update(better)
+            inferred.update(better)
         for item, content in zip(fresh, contents, strict=True):
             self._emit(item, answers.get(content), content in inferred, answer)
+        answer.cut += self._fast.take_cut()
         return answer
 
     def _read(self, decoded: Sequence[Decoded[ProductUpsert]], read: ReadRows) -> dict[bytes, ProductFeatures]:
@@ -79,11 +88,6 @@ class ProductLogic:
         answer.results["redelivered"] += 1
         return True
 
-    def _content(self, product: ProductUpsert) -> bytes:
-        """Hash of all that the model reads, and of the model."""
-        parts = (product.title, product.brand, product.description, product.category_hint)
-        return blake2b("\0".join(part or "" for part in parts).encode(), digest_size=16, key=self._seed[:64]).digest()
-
     def _infer(
         self,
         fresh: Sequence[Decoded[ProductUpsert]],
@@ -98,84 +102,61 @@ class ProductLogic:
         if not wanted:
             return {}
         products = list(wanted.values())
-        columns = ProductColumns(
-            titles=[product.title for product in products],
-            brands=[product.brand for product in products],
-            descriptions=[product.description for product in products],
-            hints=[product.category_hint for product in products],
-        )
         self.inferred += len(products)
-        batch = self._model.run(columns)
-        return {
-            content: _make_features(content, *self._read_batch(batch, i, product.title))
-            for i, (content, product) in enumerate(wanted.items())
-        }
+        found = self._fast.answer(list(wanted), products, [NO_PICTURE] * len(products))
+        return dict(zip(wanted, found, strict=True))
 
-    def _read_batch(self, batch: ProductBatch, i: int, title: str) -> tuple[list[Category], list[Attribute]]:
-        categories = [
-            Category(list(self._model.categories[label]), round(confidence, 6))
-            for label, confidence in _pairs(batch.category_ids[i], batch.category_confidence[i])
-            if label >= 0
-        ]
-        folded = title.lower()
-        attributes = []
-        for label, confidence in _pairs(batch.attribute_ids[i], batch.attribute_confidence[i]):
-            if label >= 0:
-                name, value = self._model.attributes[label]
-                attributes.append(Attribute(name, value, round(confidence, 6), _evidence(folded, title, value)))
-        return categories, attributes
+    def _better(
+        self,
+        later: Refinements,
+        fresh: Sequence[Decoded[ProductUpsert]],
+        contents: Sequence[bytes],
+        answers: Mapping[bytes, ProductFeatures],
+    ) -> dict[bytes, ProductFeatures]:
+        """The encoder's answers to contents that the fast tier is not sure of, as far as it can give them now."""
+        wanted: dict[bytes, ProductUpsert] = {}
+        for item, content in zip(fresh, contents, strict=True):
+            if item.event is not None and _is_for_the_encoder(answers[content]):
+                wanted.setdefault(content, item.event)
+        return later.at_once(list(wanted), list(wanted.values())) if wanted else {}
 
     def _emit(
         self, item: Decoded[ProductUpsert], features: ProductFeatures | None, inferred: bool, answer: Answer
     ) -> None:
-        tp, record, product = item.tp, item.record, item.event
-        part = answer.partitions[tp]
-        categories, attributes = part.outputs[PRODUCT_CATEGORIES.name], part.outputs[PRODUCT_ATTRIBUTES.name]
-        if product is None or features is None:
-            categories.add(item.key, None)
-            attributes.add(item.key, None)
-            part.rows[item.key] = None
+        part = answer.partitions[item.tp]
+        if item.event is None or features is None:
+            self._ask(item, None, answer)
+            write_deletion(part, item.key)
             answer.results["deleted"] += 1
             return
-        common: dict[str, Any] = {
-            "prediction_id": prediction_id(tp.topic, tp.partition, record.offset),
-            "product_id": product.product_id,
-            "as_of": product.updated_at,
-            "source": Source(tp.topic, tp.partition, record.offset),
-            "model": self._ref,
-        }
-        raw_categories: Any = msgspec.Raw(features.categories)  # encoded once, however often it is sent
-        raw_attributes: Any = msgspec.Raw(features.attributes)
-        categories.add(item.key, encode(ProductCategories(categories=raw_categories, **common)))
-        attributes.add(item.key, encode(ProductAttributes(attributes=raw_attributes, **common)))
-        answered = msgspec.structs.replace(features, offset=record.offset, partition=tp.partition)
-        part.rows[item.key] = encode(answered)
+        self._ask(item, features, answer)
+        ref = self._fast.ref if self.later is None or features.revision == FAST else self.later.tier.ref
+        write_product(part, item.tp, item.record, item.event, features, ref)
         answer.results["predicted" if inferred else "unchanged"] += 1
 
+    def _ask(self, item: Decoded[ProductUpsert], features: ProductFeatures | None, answer: Answer) -> None:
+        """Have the product wait for the encoder, if it is to; what waited until now has been overtaken.
 
-def _make_features(content: bytes, categories: list[Category], attributes: list[Attribute]) -> ProductFeatures:
-    return ProductFeatures(
-        format=ROW_FORMAT,
-        content=content,
-        offset=-1,
-        category=categories[0].path[-1] if categories else "",
-        attribute_keys=[attribute_key(attribute.name, attribute.value) for attribute in attributes],
-        categories=encode(categories),
-        attributes=encode(attributes),
-    )
+        Before the product's own row is written: if only one of the two came into the changelog, the record would be
+        answered again, not left as it is.
+        """
+        if self.later is None:
+            return
+        key, room = item.key, self.later.room
+        if key in room or answer.requests.get(key) is not None:
+            answer.ask(key, None)
+            answer.partitions[item.tp].rows[waiting_key(key)] = None
+            answer.refined["superseded"] += 1
+        if features is None or not _is_for_the_encoder(features):
+            return
+        request = Request(item.tp, item.record.offset, item.record.timestamp, key, item.record.value or b"")
+        if not room.has_room(answer.asked + 1, answer.asked_bytes + request.size):
+            answer.refined["no_room"] += 1
+            return
+        answer.ask(key, request)
+        answer.partitions[item.tp].rows[waiting_key(key)] = request.row()
+        answer.refined["put_off"] += 1
 
 
-def _pairs(labels: np.ndarray, confidences: np.ndarray) -> Iterator[tuple[int, float]]:
-    return zip(labels.tolist(), confidences.tolist(), strict=True)
-
-
-def _evidence(folded: str, title: str, value: str) -> tuple[int, int] | None:
-    """Where the value stands in the title as whole words, if it does."""
-    if len(folded) != len(title):
-        return None  # lower() changed the length of a letter, so places in `folded` are not places in `title`
-    wanted, start = value.lower(), -1
-    while (start := folded.find(wanted, start + 1)) >= 0:
-        end = start + len(wanted)
-        if not (folded[start - 1 : start].isalnum() or folded[end : end + 1].isalnum()):
-            return start, end
-    return None
+def _is_for_the_encoder(features: ProductFeatures) -> bool:
+    return features.unsure and features.revision == FAST

@@ -16,6 +16,20 @@ EVENTS = Counter(
 )
 EVENT_TYPES = Counter("shelfstream_event_types_total", "Behaviour events that were answered, by type.", ["type"])
 DEAD_LETTERS = Counter("shelfstream_dead_letters_total", "Records set aside, by agent and reason.", ["agent", "reason"])
+REFINEMENTS = Counter(
+    "shelfstream_refinements_total",
+    "Products that the fast tier was not sure of: at_once (answered by the encoder in the window), put_off (to wait "
+    "for it), later (answered by it after that), superseded (by a newer event or a deletion while it waited), no_room "
+    "(too many waited: the fast tier's answer stays).",
+    ["agent", "result"],
+)
+WAITING = Gauge("shelfstream_waiting_products", "Products that wait for the encoder.", ["agent"])
+TEXTS_CUT = Counter(
+    "shelfstream_texts_cut_total", "Texts of which the model was given the beginning only.", ["agent", "text"]
+)
+PICTURES = Counter(
+    "shelfstream_pictures_total", "Pictures made ready for a model: read, or why one could not be.", ["result"]
+)
 WINDOW_ROWS = Histogram(
     "shelfstream_window_events", "Records in one window; near 1 under load means batching does nothing.", ["agent"],
     buckets=_ROWS,
@@ -60,6 +74,7 @@ STILL_SECONDS = Gauge(
 )
 
 ALL = (
-    EVENTS, EVENT_TYPES, DEAD_LETTERS, WINDOW_ROWS, INFERENCE_SECONDS, END_TO_END_SECONDS, TRANSACTION_SECONDS,
-    STATE_READS, STATE_WRITES, RECOVERED_ROWS, SNAPSHOTS, CHANGELOG_LAG, LAG, MODEL, READY, STALLED, STILL_SECONDS,
+    EVENTS, EVENT_TYPES, DEAD_LETTERS, REFINEMENTS, WAITING, TEXTS_CUT, PICTURES, WINDOW_ROWS, INFERENCE_SECONDS,
+    END_TO_END_SECONDS, TRANSACTION_SECONDS, STATE_READS, STATE_WRITES, RECOVERED_ROWS, SNAPSHOTS, CHANGELOG_LAG, LAG,
+    MODEL, READY, STALLED, STILL_SECONDS,
 )  # fmt: skip

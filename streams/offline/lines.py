@@ -1,5 +1,6 @@
 """JSON lines as records of a partition, and windows of them through a logic, answers in the order of the lines."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -10,11 +11,14 @@ from faust.types import TP
 
 from schemas.letters import DeadLetter
 from streams.batcher.search import answer_or_set_aside
+from streams.batcher.turns import answer_in_turn
 from streams.batcher.window import Window
 from streams.clock import Clock
-from streams.logic.answer import Answer, Logic
+from streams.logic.answer import Answer, Logic, ReadRows
+from streams.logic.refine import Refinements
 from streams.offline.table import MemoryRows
 
+PICTURE_S = 0.002  # between two looks at a picture that is not ready
 Complete = Callable[[dict[str, Any], int], None]
 _letter = msgspec.msgpack.Decoder(DeadLetter).decode
 
@@ -39,17 +43,38 @@ def records(lines: Iterable[bytes], topic: str, key: str, complete: Complete) ->
 
 
 def answers(
-    logic: Logic, source: Iterable[ConsumerRecord], rows: MemoryRows, max_events: int, clock: Clock
+    logic: Logic,
+    source: Iterable[ConsumerRecord],
+    rows: MemoryRows,
+    max_events: int,
+    clock: Clock,
+    later: Refinements | None = None,
 ) -> Iterator[tuple[list[ConsumerRecord], Answer]]:
-    """Windows of `source` and their answers, each seeing the rows of those before."""
+    """Windows of `source` and their answers, each seeing the rows of those before. Nothing waits `later` than that."""
     source = iter(source)
     while part := list(islice(source, max_events)):
         window = Window()
         window.add(TP(part[0].topic, 0), part)
-        answer = answer_or_set_aside(logic, window, rows.read, clock())
-        for partition in answer.partitions.values():
-            rows.write(partition.rows)
+        answer = _answer(logic, later, window, rows, clock)
+        while later is not None and len(later.room):
+            if later.ready():
+                answer.merge(_answer(logic, later, Window(), rows, clock))
+            else:
+                time.sleep(PICTURE_S)
         yield part, answer
+
+
+def _answer(logic: Logic, later: Refinements | None, window: Window, rows: MemoryRows, clock: Clock) -> Answer:
+    def once(logic: Logic, window: Window, read: ReadRows) -> Answer:
+        return answer_or_set_aside(logic, window, read, clock())
+
+    if later is None:
+        answer = once(logic, window, rows.read)
+    else:
+        answer = answer_in_turn(logic, later, window, rows.read, once, once)
+    for partition in answer.partitions.values():
+        rows.write(partition.rows)
+    return answer
 
 
 def refusals(answer: Answer) -> dict[int, dict[str, Any]]:

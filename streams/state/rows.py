@@ -39,8 +39,17 @@ class Rows:
     With `shared`, all partitions are one key space, as in a global table.
     """
 
-    def __init__(self, read: ReadStored, write: WriteStored, cache_bytes: int, *, shared: bool = False) -> None:
+    def __init__(
+        self,
+        read: ReadStored,
+        write: WriteStored,
+        cache_bytes: int,
+        *,
+        shared: bool = False,
+        scan: Callable[[bytes], list[tuple[bytes, bytes]]] = lambda prefix: [],
+    ) -> None:
         self._read_stored = read
+        self._scan_stored = scan
         self._write_stored = write
         self._half = cache_bytes // 2
         self._shared = shared
@@ -69,6 +78,10 @@ class Rows:
         if self._any_gone:
             return [None if row is Gone else row for row in found]
         return found
+
+    def stored(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """The rows in RocksDB whose keys begin so. Not those on their way to it: ask after `forget`, before `put`."""
+        return self._scan_stored(prefix)
 
     def put(self, partition: int, rows: Mapping[bytes, Row]) -> None:
         """Rows that a window decided (None deletes), readable from now on."""

@@ -61,6 +61,19 @@ class RowStore(Store[bytes, bytes]):
             raise self._damaged(partition, "read", error) from error
         return rows
 
+    def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """Rows of a global table whose keys begin so, by key. Any thread. Errors: StateDamaged."""
+        assert self.table.is_global, "of other tables not all partitions are here"
+        found: list[tuple[bytes, bytes]] = []
+        try:
+            for key, row in self._database(0).items(from_key=prefix):
+                if not bytes(key).startswith(prefix):  # type: ignore[arg-type]  # bytes, in raw mode
+                    break
+                found.append((key, row))  # type: ignore[arg-type]
+        except Exception as error:  # rocksdict raises plain Exception
+            raise self._damaged(0, "read", error) from error
+        return found
+
     def write(self, partition: int, keys: Iterable[bytes], rows: Iterable[bytes | None], offset: int) -> None:
         """Rows (None deletes) and the changelog offset of the last of them, in one WriteBatch. Any thread.
 

@@ -60,7 +60,8 @@ class RowTableBase(Table[bytes, bytes]):
     @cached_property
     def rows(self) -> Rows:
         """What the engine reads and writes."""
-        return Rows(self.store.read, self.store.write, self._row_cache_bytes, shared=self.is_global)
+        store = self.store
+        return Rows(store.read, store.write, self._row_cache_bytes, shared=self.is_global, scan=store.scan)
 
 
 class RowTable(RowTableBase):

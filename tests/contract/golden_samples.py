@@ -14,17 +14,22 @@ from schemas.letters import DeadLetter
 from schemas.predictions import (
     Attribute,
     Category,
+    Explanation,
+    ImageWeight,
     ModelRef,
+    Neighbour,
     NextCategory,
     NextProduct,
     PreferredAttribute,
+    PriceRange,
     ProductAttributes,
     ProductCategories,
     Source,
+    TextWeight,
     UserPrediction,
     prediction_id,
 )
-from schemas.state import ProductFeatures, attribute_key
+from schemas.state import ProductFeatures, Waiting, attribute_key
 
 FOLDER = Path(__file__).parents[2] / "schemas" / "golden"
 SUMS = FOLDER / "SHA256SUMS"
@@ -79,6 +84,36 @@ V1: dict[str, msgspec.Struct] = {
         model=ModelRef("products", "2026.11.1"),
         attributes=[Attribute("baseColour", "Navy Blue", 0.93, (6, 15)), Attribute("season", "Summer", 0.5)],
     ),
+    "ProductCategories.revised": ProductCategories(
+        prediction_id=prediction_id("product-upsert", 0, 7, 1),
+        product_id="p-1",
+        as_of=1_763_800_000_123,
+        source=Source("product-upsert", 0, 7),
+        model=ModelRef("encoder", "2026.11.2"),
+        categories=[Category(["Apparel", "Topwear", "Tshirts"], 0.99, "aa-1-13-8")],
+        revision=1,
+        tier="encoder",
+        inputs={"title": "read", "description": "cut", "image": "broken: truncated"},
+        explanation=Explanation(
+            "integrated gradients",
+            [TextWeight(20, 26, 0.61), TextWeight(0, 5, -0.02)],
+            [ImageWeight(0.25, 0.0, 0.5, 0.25, 0.2)],
+            [Neighbour("Blue polo shirt", "Tshirts", 0.93)],
+        ),
+    ),
+    "ProductAttributes.revised": ProductAttributes(
+        prediction_id=prediction_id("product-upsert", 0, 7, 1),
+        product_id="p-1",
+        as_of=1_763_800_000_123,
+        source=Source("product-upsert", 0, 7),
+        model=ModelRef("encoder", "2026.11.2"),
+        attributes=[Attribute("baseColour", "Navy Blue", 0.99, (6, 15))],
+        revision=1,
+        tier="encoder",
+        inputs={"title": "read", "price": "missing"},
+        price=PriceRange(12.5, 19.0, 49.0, far_outside=True),
+        explanation=Explanation("integrated gradients"),
+    ),
     "UserPrediction.whole": UserPrediction(
         prediction_id=prediction_id("user-behaviour", 3, 123_456_789_012),
         user_id="household-1228",
@@ -127,6 +162,32 @@ V1: dict[str, msgspec.Struct] = {
         attribute_keys=[attribute_key("baseColour", "Navy Blue"), attribute_key("season", "Summer")],
         categories=codec.encode([Category(["Apparel", "Topwear", "Tshirts"], 0.97)]),
         attributes=codec.encode([Attribute("baseColour", "Navy Blue", 0.93)]),
+    ),
+    "ProductFeatures.revised": ProductFeatures(
+        format=1,
+        content=bytes(range(16)),
+        offset=7,
+        category="Tshirts",
+        attribute_keys=[attribute_key("baseColour", "Navy Blue")],
+        categories=codec.encode([Category(["Apparel", "Topwear", "Tshirts"], 0.99, "aa-1-13-8")]),
+        attributes=codec.encode([Attribute("baseColour", "Navy Blue", 0.99, (6, 15))]),
+        partition=2,
+        revision=1,
+        unsure=True,
+        inputs=codec.encode({"title": "read"}),
+        price=codec.encode(PriceRange(12.5, 19.0, 49.0)),
+        explanation=codec.encode(Explanation("integrated gradients")),
+    ),
+    "ProductFeatures.waiting": ProductFeatures(
+        format=1,
+        content=b"",
+        offset=7,
+        category="",
+        attribute_keys=[],
+        categories=b"",
+        attributes=b"",
+        partition=2,
+        waiting=Waiting(1_763_800_000_123, b'{"product_id":"p-1","title":"Milk","updated_at":0}'),
     ),
 }
 

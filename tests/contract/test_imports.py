@@ -48,12 +48,14 @@ ROOM_MAY_IMPORT = {
     "streams.transport": STREAMS_LEAVES,
     "streams.state": ("streams.transport", *STREAMS_LEAVES),
     "streams.letters": STREAMS_LEAVES,
-    "streams.images": STREAMS_LEAVES,
+    "streams.images": ("streams.logic.inputs", *STREAMS_LEAVES),
     "streams.logic": ("streams.batcher.window", "streams.letters", "streams.clock", "streams.record"),
+    "streams.logic.cascade": ("streams.logic", "streams.clock", "streams.config"),
     "streams.commit": ("streams.transport", "streams.state", "streams.letters", *STREAMS_LEAVES),
     "streams.batcher": STREAMS_LEAVES,
     "streams.attempts": ("streams.batcher.window", *STREAMS_LEAVES),
     "streams.attempts.careful": ("streams.attempts", "streams.batcher", "streams.logic", *STREAMS_LEAVES),
+    "streams.batcher.turns": ("streams.batcher", "streams.logic", *STREAMS_LEAVES),
     "streams.batcher.search": ("streams.batcher", "streams.logic", *STREAMS_LEAVES),
     "streams.batcher.pipeline": (
         *(

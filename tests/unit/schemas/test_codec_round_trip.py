@@ -57,6 +57,8 @@ def values(kind):
             return st.sampled_from(choices)
         case inspect.NoneType():
             return st.none()
+        case inspect.BoolType():
+            return st.booleans()
     raise AssertionError(f"a message holds a {kind}: teach this function to make one")
 
 

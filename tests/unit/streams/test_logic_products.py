@@ -120,9 +120,11 @@ def test_products_of_equal_content_in_a_window_are_inferred_once(catalogue: Cata
     assert len({str(path) for path in likeliest(answer)[:5]}) == 1
 
 
-def test_content_that_changes_and_changes_back_in_one_window_is_answered_each_time(catalogue: Catalogue) -> None:
+def test_content_that_changes_and_changes_back_in_one_window_is_answered_each_time(
+    catalogue: Catalogue, model: ProductPredictor
+) -> None:
     together = catalogue.answer(*(product(A, i, "p", title) for i, title in enumerate([SHIRT, PHONE, SHIRT])))
-    one_by_one = Catalogue(catalogue.logic._model)
+    one_by_one = Catalogue(model)
     apart = [one_by_one.answer(product(A, i, "p", title)) for i, title in enumerate([SHIRT, PHONE, SHIRT])]
     assert likeliest(together) == [path for answer in apart for path in likeliest(answer)]
     assert catalogue.features("p").category == "Tshirts"

@@ -1,0 +1,85 @@
+"""The two tiers of the cascade: a fast model answers every product, a slower and better one those it is not sure of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.columns import ModelInfo, ProductBatch, ProductColumns
+from models.registry import load
+from models.text.predictor import TOWER, ProductPredictor, load_products
+
+SURE_ABOVE = 0.9  # where neither a tower nor a setting says from which confidence the fast tier is believed
+_PROBE = ["Men's navy blue cotton shirt", "Wireless keyboard with 2 AAA batteries", "Whole milk, 1 gallon"] * 8
+
+
+class Refiner(Protocol):
+    """The slower tier. Ids in its answers point into its own `categories` and `attributes`."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Goes into every prediction of this tier."""
+
+    @property
+    def categories(self) -> Sequence[tuple[str, ...]]:
+        """The path of each category id."""
+
+    @property
+    def attributes(self) -> Sequence[tuple[str, str]]:
+        """Name and value of each attribute id."""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The columns that it reads, of title, brand, description, category_hint, image and price."""
+
+    @property
+    def titles_per_second(self) -> float:
+        """An estimate, to share out time before any is measured."""
+
+    def refine(self, products: ProductColumns) -> ProductBatch:
+        """Answer n >= 1 products. An answer does not depend on its neighbours. Errors: BatchError."""
+
+
+class PredictorRefiner:
+    """A product model as the slower tier: with its tower, if it has one. Its speed is measured when it is made."""
+
+    def __init__(self, predictor: ProductPredictor) -> None:
+        self.info = predictor.tower or predictor.info
+        self.categories = predictor.categories
+        self.attributes = predictor.attributes
+        self.reads = predictor.reads
+        self._run = predictor.run if predictor.tower is None else predictor.refine
+        self._run(ProductColumns(_PROBE))  # the first call is slower than all others
+        began = perf_counter()
+        self._run(ProductColumns(_PROBE))
+        self.titles_per_second = len(_PROBE) / (perf_counter() - began)
+
+    def refine(self, products: ProductColumns) -> ProductBatch:
+        """See `Refiner.refine`."""
+        return self._run(products)
+
+
+def load_tiers(
+    products: Path | None = None, encoder: Path | None = None, device: str = "cpu"
+) -> tuple[ProductPredictor, Refiner | None]:
+    """The fast tier of an artifact folder (None: the shipped one), and the slower one, if a folder of it is given.
+
+    The slower one is a tower that was trained beside the fast one, or a product model of its own.
+    Errors: ArtifactError, also when the tower was trained beside another one.
+    """
+    if encoder is None:
+        return load_products(products, device), None
+    if load(encoder).manifest.kind == TOWER:
+        whole = load_products(products, device, tower=encoder)
+        return whole, PredictorRefiner(whole)
+    return load_products(products, device), PredictorRefiner(load_products(encoder, device))
+
+
+def sure(batch: ProductBatch, above: float) -> NDArray[np.bool_]:
+    """(n,) whether the likeliest category of each product may be believed."""
+    return batch.category_confidence[:, 0] >= above

@@ -1,0 +1,40 @@
+"""The products logic with both tiers, put together once from the models and the settings."""
+
+from math import inf
+
+from models.predict import SURE_ABOVE, ProductPredictor, Refiner
+from streams.clock import Clock
+from streams.config import ProductSettings
+from streams.logic.budget import Budget
+from streams.logic.inputs import Content, Pictures
+from streams.logic.products import ProductLogic
+from streams.logic.refine import Refinements
+from streams.logic.waiting import WaitingRoom
+
+
+def make_product_logic(
+    fast: ProductPredictor,
+    encoder: Refiner | None,
+    settings: ProductSettings,
+    clock: Clock,
+    *,
+    pictures: Pictures | None = None,
+    hurry: bool = True,
+) -> ProductLogic:
+    """Without an encoder, the fast tier alone. Not in a `hurry`, what needs no picture is answered in its window."""
+    if encoder is None:
+        return ProductLogic(fast, clock)
+    own = SURE_ABOVE if fast.tower is None else fast.threshold
+    sure_above = own if settings.sure_above is None else settings.sure_above
+    infos = (fast.info, encoder.info)
+    models = [*((info.name, info.version) for info in infos), ("sure_above", repr(sure_above))]
+    content = Content(models, fast.reads | encoder.reads)
+    later = Refinements(
+        encoder,
+        content,
+        Budget(settings.encoder_budget_ms / 1000 if hurry else inf, encoder.titles_per_second),
+        WaitingRoom(settings.waiting_max, settings.waiting_bytes),
+        clock,
+        pictures,
+    )
+    return ProductLogic(fast, clock, later=later, content=content, sure_above=sure_above)
