@@ -2,6 +2,7 @@
 
 from models.behaviour import BehaviourPredictor, EventLists, load_behaviour
 from models.columns import BehaviourBatch, EventColumns, ModelInfo, ProductBatch, ProductColumns
+from models.taxonomy.predictor import TaxonomyAnswers, TaxonomyPredictor, load_taxonomy
 from models.text.predictor import ProductPredictor, load_products
 
 __all__ = [
@@ -13,6 +14,9 @@ __all__ = [
     "ProductBatch",
     "ProductColumns",
     "ProductPredictor",
+    "TaxonomyAnswers",
+    "TaxonomyPredictor",
     "load_behaviour",
     "load_products",
+    "load_taxonomy",
 ]
