@@ -34,8 +34,16 @@ def names(data: Path, language: str) -> dict[str, str]:
 
 def version(data: Path) -> str:
     """The publisher's version, such as 2025-08. Errors: DataError."""
-    file = data / "taxonomy" / "VERSION"
+    return _text(data / "taxonomy" / "VERSION").strip()
+
+
+def licence(data: Path) -> str:
+    """The publisher's licence, which must travel with the names. Errors: DataError."""
+    return _text(data / "taxonomy" / "LICENSE")
+
+
+def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8").strip()
+        return file.read_text(encoding="utf-8")
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error}; give the folder of the data sets with --data") from error

@@ -131,7 +131,9 @@ def fit_artifact(data: Path, folder: Path, *, embed: Embed | None = None, seed: 
         },
     )
     columns = {"ids": tree.ids, "en": tree.english, "zh": tree.chinese}
-    return save(folder, manifest, tensors, {"categories": columns, "phrases": table})
+    saved = save(folder, manifest, tensors, {"categories": columns, "phrases": table})
+    (folder / "LICENSE").write_text(published.licence(data), encoding="utf-8")
+    return saved
 
 
 def encoders(device: str = "cpu") -> Embed:

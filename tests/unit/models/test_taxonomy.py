@@ -40,6 +40,12 @@ def test_the_tree_knows_every_category_by_its_path_in_both_languages() -> None:
     assert tree().path("ap-2-1-3", "zh")[-1] == "鸟食"
 
 
+def test_the_names_travel_with_their_licence() -> None:
+    text = (shipped(KIND) / "LICENSE").read_text(encoding="utf-8")
+    assert "Shopify" in text
+    assert "Permission is hereby granted" in text
+
+
 def test_ten_is_not_below_one() -> None:
     assert SMALL.within("a-1-10", "a-1")
     assert not SMALL.within("a-1-10", "a-1-1")
