@@ -72,8 +72,7 @@ def fit_artifact(data: Path, folder: Path, *, embed: Embed | None = None, seed: 
     sides: dict[str, Side] = {}
     tensors: dict[str, NDArray[Any]] = {}
     for name, size in SIZES.items():
-        texts = [passage(tree.path(category)) for category in tree.ids]
-        names = embed(name, [f"{PASSAGE}{text}" for text in texts] if name == "e5" else texts)
+        names = _names(embed, name, tree)
         space = fit_space(names, size)
         packed = pack(space.shorten(names))
         centre = asked[name].mean(axis=0).astype(np.float16)
@@ -176,6 +175,16 @@ def _label_phrases() -> dict[str, tuple[str, ...]]:
 def _tree(data: Path) -> Tree:
     english, chinese = published.names(data, "en"), published.names(data, "zh-CN")
     return from_paths(list(english), list(english.values()), [chinese[category] for category in english])
+
+
+def _names(embed: Embed, name: str, tree: Tree) -> Floats:
+    """(n, width) vectors of the categories; e5's lie between the English and the Chinese name, to be near to both."""
+    english = [passage(tree.path(category)) for category in tree.ids]
+    if name != "e5":
+        return embed(name, english)
+    chinese = [passage(tree.path(category, "zh")) for category in tree.ids]
+    both = embed(name, [f"{PASSAGE}{text}" for text in english]) + embed(name, [f"{PASSAGE}{text}" for text in chinese])
+    return np.asarray(both / np.linalg.norm(both, axis=1, keepdims=True), dtype=np.float32)
 
 
 def _ask(embed: Embed, name: str, titles: Sequence[str]) -> Floats:
