@@ -7,6 +7,7 @@ from models.fusion.predictor import GoodsPredictor, load_goods
 from models.image.decode import decode as decode_image
 from models.image.errors import ImageError
 from models.image.guard import GuardedDecoder
+from models.taxonomy.predictor import TaxonomyAnswers, TaxonomyPredictor, load_taxonomy
 from models.text.predictor import ProductPredictor, load_products
 from models.tiers import SURE_ABOVE, PredictorRefiner, Refiner, load_tiers, sure
 
@@ -28,10 +29,13 @@ __all__ = [
     "ProductColumns",
     "ProductPredictor",
     "Refiner",
+    "TaxonomyAnswers",
+    "TaxonomyPredictor",
     "decode_image",
     "load_behaviour",
     "load_goods",
     "load_products",
+    "load_taxonomy",
     "load_tiers",
     "sure",
 ]

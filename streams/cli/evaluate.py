@@ -49,3 +49,19 @@ def behaviour(
     from models.evaluate.behaviour import evaluate
 
     print_result(evaluate(artifact, baselines=baselines, households=households, progress=progress), as_json)
+
+
+@app.command()
+def taxonomy(
+    data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
+    artifact: Artifact = None,
+    baselines: Baselines = True,
+    as_json: Json = False,
+) -> None:
+    """Shopify categories of any title on a labelled sample, English and Chinese, and precision of the label mapping.
+
+    Example: shelfstream evaluate taxonomy --data data --json
+    """
+    from models.evaluate.taxonomy import evaluate
+
+    print_result(evaluate(data, artifact, baselines=baselines), as_json)

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("streams.cli.demo", "demo"),
     "worker": ("streams.cli.worker", "worker"),
     "predict": ("streams.cli.predict", "app"),
+    "taxonomy": ("streams.cli.taxonomy", "taxonomy"),
     "topics": ("streams.cli.topics", "app"),
     "send": ("streams.cli.send", "send"),
     "tail": ("streams.cli.tail", "tail"),

@@ -7,7 +7,7 @@ import typer
 
 from streams.cli.figures import print_result
 
-app = typer.Typer(no_args_is_help=True, help="Train the models anew: products or behaviour.")
+app = typer.Typer(no_args_is_help=True, help="Train the models anew.")
 
 Output = Annotated[Path, typer.Option("--output", help="Folder of the artifact: manifest.json and safetensors.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the data; default: the shipped model's number.")]
@@ -51,3 +51,19 @@ def behaviour(
     from models.train.behaviour import train
 
     print_result(train(output, epochs=epochs, seed=seed, progress=progress), as_json)
+
+
+@app.command()
+def taxonomy(
+    data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
+    output: Output = Path(".shelfstream/artifacts/taxonomy"),
+    seed: Seed = 7,
+    as_json: Json = False,
+) -> None:
+    """Fit the classifier of any title into Shopify's taxonomy; most of the time goes into embedding its categories.
+
+    Example: shelfstream train taxonomy --data data --output artifacts/taxonomy
+    """
+    from models.train.taxonomy import train
+
+    print_result(train(data, output, seed=seed), as_json)
