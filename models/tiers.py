@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.columns import ModelInfo, ProductBatch, ProductColumns
 from models.registry import load
-from models.text.predictor import TOWER, ProductPredictor, load_products
+from models.text.predictor import TOWER, ProductPredictor, load_products, sureness
 
 SURE_ABOVE = 0.9  # where neither a tower nor a setting says from which confidence the fast tier is believed
 _PROBE = ["Men's navy blue cotton shirt", "Wireless keyboard with 2 AAA batteries", "Whole milk, 1 gallon"] * 8
@@ -81,5 +81,5 @@ def load_tiers(
 
 
 def sure(batch: ProductBatch, above: float) -> NDArray[np.bool_]:
-    """(n,) whether the likeliest category of each product may be believed."""
-    return batch.category_confidence[:, 0] >= above
+    """(n,) whether an answer expects at least this share of its category and attributes to be right."""
+    return sureness(batch) >= above

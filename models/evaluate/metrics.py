@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,12 +88,17 @@ def value(metric: Metric, cases: Cases) -> float:
 
 
 def interval(metric: Metric, cases: Cases, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of a metric by drawing whole groups with replacement."""
-    random = np.random.default_rng(seed)
-    count = int(cases.groups.max()) + 1
-    drawn = [
-        metric(cases, np.bincount(random.integers(0, count, count), minlength=count)[cases.groups].astype(np.float64))
-        for _ in range(REPLICATES)
-    ]
+    """95 % interval of a metric by drawing whole groups with replacement; nan where the metric is never defined."""
+    drawn = [metric(cases, draw[cases.groups]) for draw in group_draws(cases.groups, seed)]
+    if np.isnan(drawn).all():
+        return float("nan"), float("nan")
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return float(low), float(high)
+
+
+def group_draws(groups: NDArray[np.int64], seed: int = 0) -> Iterator[NDArray[np.float64]]:
+    """REPLICATES times how often each group is drawn, (number of groups,); groups are codes from 0."""
+    random = np.random.default_rng(seed)
+    count = int(groups.max()) + 1
+    for _ in range(REPLICATES):
+        yield np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64)

@@ -17,8 +17,10 @@ from tqdm import tqdm
 
 from models.columns import ProductColumns
 from models.data import catalogues
+from models.data.price_tags import prices
 from models.data.splits import TEST, TRAIN
 from models.data.titles import LabelledTitles
+from models.evaluate.judged import Judged
 from models.evaluate.metrics import (
     Cases,
     Metric,
@@ -30,13 +32,13 @@ from models.evaluate.metrics import (
     rarest_third,
     value,
 )
+from models.evaluate.slices import GAP, Traits, gaps, slices, traits
 from models.evaluate.title_baselines import LINEAR, PLAIN, fit_linear, fit_plain, fit_words
 from models.text.committee import DOMAIN
 from models.text.layout import Domain
 from models.text.predictor import ProductPredictor, load_products, sureness
 
 FAST, CASCADE = "fast tier alone", "cascade"
-WORDS = ((1, 3), (4, 5), (6, 8), (9, 10_000))  # slices by number of words in the title
 Answer = tuple[list[str], NDArray[np.float32]]  # (n,) labels and their confidences
 
 
@@ -47,22 +49,26 @@ def evaluate(
     tower: Path | None = None,
     baselines: bool = True,
     progress: bool = True,
+    gap: float = GAP,
+    keep: Callable[[Judged], None] | None = None,
 ) -> dict[str, Any]:
     """Figures of an artifact (None = the shipped one) on bucket 0, as JSON-able values.
 
     `figures`: one row per set, task and metric with n, value, 95 % interval over groups and the baselines' values;
-    `slices`: accuracy by number of words. With a `tower` they are those of all networks together, and beside them the
-    fast tier alone and the cascade. Errors: DataError, ArtifactError.
+    `slices`: accuracy as models.evaluate.slices cuts the rows; `gaps`: those that fall more than `gap` behind. With a
+    `tower` they are those of all networks together, and beside them the fast tier alone and the cascade. `keep` is
+    handed the judged cases of every task. Errors: DataError, ArtifactError.
     """
     predictor = load_products(artifact, tower=tower)
     sets = catalogues.load(data)
     plain = fit_plain(sets, seed=7, progress=progress) if baselines else None
     figures: list[dict[str, Any]] = []
-    slices: list[dict[str, Any]] = []
+    cuts: list[dict[str, Any]] = []
     pairs = _domains(sets, predictor)
     with tqdm(total=sum(len(_tasks(domain)) for _, domain in pairs), desc="figures", disable=not progress) as bar:
         for part, domain in pairs:
             taught, asked = part.where(TRAIN), part.where([TEST])
+            given = traits(taught, asked, prices(part.domain, data))
             alone = answer(predictor, domain, asked.titles)
             mine = alone if tower is None else answer(predictor, domain, asked.titles, refined=True)
             unsure = sureness(predictor.run(ProductColumns(asked.titles))) < predictor.threshold
@@ -76,14 +82,17 @@ def evaluate(
                     others[CASCADE] = _choose(unsure, mine[task], alone[task])
                 if words:
                     others[LINEAR] = fit_linear(taught, task, words).answer(asked.titles)
-                rows, cuts = _figures(taught, asked, task, mine[task], others)
+                rows, slices_, judged = _figures(taught, asked, task, mine[task], others, given)
                 figures += rows
-                slices += cuts
+                cuts += slices_
+                if keep is not None:
+                    keep(judged)
                 bar.update()
     return {
         "artifact": {"name": predictor.info.name, "version": predictor.info.version},
         "figures": figures,
-        "slices": slices,
+        "slices": cuts,
+        "gaps": gaps(cuts, gap),
         "baselines": ([LINEAR, PLAIN] if baselines else []) + ([FAST, CASCADE] if tower is not None else []),
     }
 
@@ -137,22 +146,22 @@ def _domains(sets: Sequence[LabelledTitles], predictor: ProductPredictor) -> lis
 
 
 def _figures(
-    taught: LabelledTitles, asked: LabelledTitles, task: str, mine: Answer, others: dict[str, Answer]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    taught: LabelledTitles, asked: LabelledTitles, task: str, mine: Answer, others: dict[str, Answer], given: Traits
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Judged]:
     known = sorted({*taught.labels[task], *asked.labels[task]} - {""})
     code = {label: i for i, label in enumerate(known)}
     rows = np.flatnonzero([label != "" for label in asked.labels[task]])  # an unknown truth cannot be judged
     truth = np.array([code[asked.labels[task][i]] for i in rows])
     _, groups = np.unique([asked.keys[i] for i in rows], return_inverse=True)
 
-    def cases(given: Answer) -> Cases:
-        labels, confidence = given
+    def cases(answered: Answer) -> Cases:
+        labels, confidence = answered
         predicted = np.array([code.get(labels[i], len(known)) for i in rows])
         return Cases(truth, predicted, confidence[rows], groups)
 
     counts = np.bincount([code[label] for label in taught.labels[task] if label], minlength=len(known))
     model = cases(mine)
-    beside = {name: cases(given) for name, given in others.items()}
+    beside = {name: cases(other) for name, other in others.items()}
     figures = []
     for name, metric in _metrics(rarest_third(counts)).items():
         low, high = interval(metric, model)
@@ -161,15 +170,8 @@ def _figures(
             | {"low": _short(low), "high": _short(high)}
             | {"baselines": {other: _short(value(metric, given)) for other, given in beside.items()}}
         )
-    lengths = np.array([len(asked.titles[i].split()) for i in rows])
-    cuts = []
-    for least, most in WORDS:
-        inside = (lengths >= least) & (lengths <= most)
-        if inside.any():
-            name = f"{least}-{most} words" if most < 100 else f"{least} words or more"
-            part = {"set": asked.domain, "task": task, "slice": name}
-            cuts.append(part | {"n": int(inside.sum()), "accuracy": _short(accuracy(model, inside.astype(np.float64)))})
-    return figures, cuts
+    judged = Judged(asked.domain, task, tuple(known), model)
+    return figures, slices(model, rows, given, {"set": asked.domain, "task": task}), judged
 
 
 def _metrics(rare: NDArray[np.int64]) -> dict[str, Metric]:

@@ -66,6 +66,11 @@ class Vocabulary:
         rows = Bags(self._row_of[slots.rows], slots.offsets)
         return rows.only(rows.rows >= 0)
 
+    def rows_of(self, found: Ngrams) -> NDArray[np.int32]:
+        """(f,) the row of every feature, -1 for one that has none or is of a group that is not read."""
+        group = np.repeat(np.arange(len(found.offsets) - 1) % GROUPS, np.diff(found.offsets))
+        return np.where(group < self.groups, self._row_of[found.slots], np.int32(-1))
+
 
 def _read(found: Ngrams, groups: int) -> Bags:
     """The slots of each text's first `groups` groups, as bags."""

@@ -73,13 +73,17 @@ class Committee:
         votes: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         self.layout = layout
-        self._device = torch.device(device)
-        self._members = list(members)
+        self.device = torch.device(device)
+        self.members = list(members)
         for member in members:
-            member.network.to(self._device)
-        self._temperatures = dict(temperatures)
+            member.network.to(self.device)
+        self.temperatures = dict(temperatures)
         self._votes = dict(votes or {})
-        self._usual = [member.vote for member in self._members]
+        self._usual = [member.vote for member in self.members]
+
+    def shares(self, key: str) -> Sequence[float]:
+        """Of each member, what its word counts where `key` (a head's, or DOMAIN) is asked; they sum to 1."""
+        return self._votes.get(key, self._usual)
 
     def probabilities(self, texts: Sequence[str]) -> dict[str, Floats]:
         """Calibrated probabilities by key: DOMAIN (n, d), and each head (n, labels) given its domain.
@@ -92,26 +96,22 @@ class Committee:
     def _chunk(self, texts: Sequence[str]) -> dict[str, Floats]:
         features = ngrams(texts)
         with torch.inference_mode():
-            pooled = [member.pool(texts, features, self._device) for member in self._members]
-            domain = self._mean(
-                DOMAIN, [m.network.domain_logits(x) for m, x in zip(self._members, pooled, strict=True)]
-            )
+            pooled = [member.pool(texts, features, self.device) for member in self.members]
+            domain = self._mean(DOMAIN, [m.network.domain_logits(x) for m, x in zip(self.members, pooled, strict=True)])
             found = {DOMAIN: domain}
             for place, part in enumerate(self.layout.domains):
                 likely = torch.nonzero(domain[:, place] >= _LIKELY)[:, 0]  # (m,)
-                heads = [
-                    m.network.head_logits(part.name, x[likely]) for m, x in zip(self._members, pooled, strict=True)
-                ]
+                heads = [m.network.head_logits(part.name, x[likely]) for m, x in zip(self.members, pooled, strict=True)]
                 for head in part.heads:
-                    whole = torch.zeros((len(texts), len(head.labels)), device=self._device)
+                    whole = torch.zeros((len(texts), len(head.labels)), device=self.device)
                     mean = self._mean(head.key, [logits[head.key] for logits in heads])
                     found[head.key] = whole.index_copy_(0, likely, mean)
             return {key: values.cpu().numpy() for key, values in found.items()}
 
     def _mean(self, key: str, logits: Sequence[Tensor]) -> Tensor:
         """The members' mean, raised to 1 / temperature and brought back to a sum of 1."""
-        mean = mean_log_probabilities(logits, self._votes.get(key, self._usual))
-        return torch.softmax(mean / self._temperatures[key], dim=1)
+        mean = mean_log_probabilities(logits, self.shares(key))
+        return torch.softmax(mean / self.temperatures[key], dim=1)
 
 
 def mean_log_probabilities(logits: Sequence[Tensor], votes: Sequence[float]) -> Tensor:

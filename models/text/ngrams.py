@@ -45,20 +45,39 @@ class Ngrams:
     offsets: NDArray[np.int64]  # (n * GROUPS + 1,)
 
 
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """n texts as one row of code points, a separator before and after each, and where words and texts begin."""
+
+    codes: NDArray[np.uint32]  # (c,) a space for whatever is of no word; the last len(_TAIL) are of no text
+    inside: NDArray[np.bool_]  # (c,) whether it is of a word
+    starts: NDArray[np.int64]  # (n,) the separator before each text
+    begins: NDArray[np.int64]  # (w,) the first letter of each word
+    ends: NDArray[np.int64]  # (w,) past its last
+    owner: NDArray[np.int64]  # (w,) which text each word is of
+
+
 def ngrams(texts: Sequence[str]) -> Ngrams:
     """Hashed n-grams of (n,) texts. Any text is allowed: empty, a million characters, lone surrogates."""
-    codes, starts = _code_points([_normal(text) for text in texts])
-    inside = _word_table()[codes]  # (c,) bool; a separator stands before and after every text
+    read = letters(texts)
+    mixed = _mix(read.codes.astype(np.uint64))  # (c,) a random-looking number per code point
+    words, pairs = _word_features(mixed, read.begins, read.ends, read.owner)
+    return _by_text((words, pairs, _run_features(mixed, read.inside, read.starts)), len(texts))
+
+
+def letters(texts: Sequence[str]) -> Letters:
+    """The letters and words of (n,) texts, each in the form that `normal` gives it."""
+    codes, starts = _code_points([normal(text) for text in texts])
+    inside = _word_table()[codes]
     codes = np.where(inside, codes, np.uint32(32))
-    mixed = _mix(codes.astype(np.uint64))  # (c,) a random-looking number per code point
     change = np.flatnonzero(inside[1:] != inside[:-1]) + 1
     begins, ends = change[0::2], change[1::2]
-    owner = np.searchsorted(starts, begins, side="right") - 1  # (w,) which text each word is of
-    words, pairs = _word_features(mixed, begins, ends, owner)
-    return _by_text((words, pairs, _run_features(mixed, inside, starts)), len(texts))
+    owner = np.searchsorted(starts, begins, side="right") - 1
+    return Letters(codes, inside, starts, begins, ends, owner)
 
 
-def _normal(text: str) -> str:
+def normal(text: str) -> str:
+    """The form in which a text is read: cut, NFKC, lower case."""
     text = text[:MAX_CODE_POINTS]
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)

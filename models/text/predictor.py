@@ -58,7 +58,7 @@ class ProductPredictor:
         self.layout = layout
         self.categories = layout.categories()
         self.attributes = layout.attributes()
-        self._committee = Committee(layout, self.members, temperatures, device)
+        self.committee = Committee(layout, self.members, temperatures, device)
         self._whole = None if tower is None else self._with(tower, device)
         self.tower = None if tower is None else ModelInfo(tower.manifest.name, tower.manifest.version)
         self.threshold = 0.0 if tower is None else float(tower.manifest.inputs.get("threshold", 1.0))
@@ -72,13 +72,23 @@ class ProductPredictor:
 
         Errors: BatchError when a column has another length than the titles.
         """
-        return self._run(products, self._committee)
+        return self._run(products, self.committee)[1]
+
+    def read(self, products: ProductColumns, *, refined: bool = False) -> tuple[list[str], ProductBatch]:
+        """As `run`, or as `refine`, with the text that each answer was taken from. Errors: as theirs."""
+        return self._run(products, self.chosen(refined=refined))
+
+    def chosen(self, *, refined: bool) -> Committee:
+        """The networks that `run` asks, or those that `refine` does. Errors: BatchError when there is no tower."""
+        if not refined:
+            return self.committee
+        if self._whole is None:
+            raise BatchError("this product model has no encoder tower to refine its answers with")
+        return self._whole
 
     def refine(self, products: ProductColumns) -> ProductBatch:
         """The same with the encoder's vote, some hundred titles a second. Errors: BatchError, also without a tower."""
-        if self._whole is None:
-            raise BatchError("this product model has no encoder tower to refine its answers with")
-        return self._run(products, self._whole)
+        return self._run(products, self.chosen(refined=True))[1]
 
     def unsure(self, answer: ProductBatch) -> NDArray[np.int64]:
         """(m,) the rows of an answer of `run` that are worth refining; none without a tower."""
@@ -89,11 +99,7 @@ class ProductPredictor:
 
         `refined` counts the encoder's vote in. Errors: BatchError when there is no tower.
         """
-        if not refined:
-            return self._committee.probabilities(texts)
-        if self._whole is None:
-            raise BatchError("this product model has no encoder tower to refine its answers with")
-        return self._whole.probabilities(texts)
+        return self.chosen(refined=refined).probabilities(texts)
 
     def _with(self, tower: Artifact, device: str) -> Committee:
         """The n-grams' members and the tower's, with the temperatures that they have together."""
@@ -112,8 +118,8 @@ class ProductPredictor:
         members: list[Voter] = [*self.members, encoder_member(tower, self.layout, device)]
         return Committee(self.layout, members, temperatures, device, shares)
 
-    def _run(self, products: ProductColumns, committee: Committee) -> ProductBatch:
-        texts = _texts(products)
+    def _run(self, products: ProductColumns, committee: Committee) -> tuple[list[str], ProductBatch]:
+        texts = list(_texts(products))
         answer = self._answer(texts, products.hints, committee)
         if products.descriptions is not None:
             unsure = np.flatnonzero(answer.category_confidence[:, 0] < DOUBT)
@@ -121,8 +127,9 @@ class ProductPredictor:
             if len(rows):
                 longer = [f"{texts[i]} {products.descriptions[i]}" for i in rows]
                 hints = None if products.hints is None else [products.hints[i] for i in rows]
-                _take_surer(answer, rows, self._answer(longer, hints, committee))
-        return answer
+                for place in _take_surer(answer, rows, self._answer(longer, hints, committee)):
+                    texts[rows[place]] = longer[place]
+        return texts, answer
 
     def _answer(self, texts: list[str], hints: list[str | None] | None, committee: Committee) -> ProductBatch:
         found = committee.probabilities(texts)
@@ -169,6 +176,11 @@ def sureness(answer: ProductBatch) -> Floats:
     return sure
 
 
+def reads_brand(title: str, brand: str | None) -> bool:
+    """Whether the brand is read before the title: only where the title does not name it."""
+    return bool(brand) and str(brand).lower() not in title.lower()
+
+
 def _texts(products: ProductColumns) -> list[str]:
     count = len(products.titles)
     if count == 0:
@@ -180,7 +192,7 @@ def _texts(products: ProductColumns) -> list[str]:
     if products.brands is None:
         return products.titles
     return [
-        f"{brand} {title}" if brand and brand.lower() not in title.lower() else title
+        f"{brand} {title}" if reads_brand(title, brand) else title
         for title, brand in zip(products.titles, products.brands, strict=True)
     ]
 
@@ -191,7 +203,9 @@ def _best(values: Floats, count: int) -> tuple[NDArray[np.int32], Floats]:
     return top.indices.numpy().astype(np.int32), top.values.numpy()
 
 
-def _take_surer(answer: ProductBatch, rows: NDArray[np.int64], other: ProductBatch) -> None:
+def _take_surer(answer: ProductBatch, rows: NDArray[np.int64], other: ProductBatch) -> NDArray[np.int64]:
+    """Put what `other` answers surer into these rows of `answer`; gives the places in `rows` that were replaced."""
     better = other.category_confidence[:, 0] > answer.category_confidence[rows, 0]
     for name in ("category_ids", "category_confidence", "attribute_ids", "attribute_confidence"):
         getattr(answer, name)[rows[better]] = getattr(other, name)[better]
+    return np.flatnonzero(better)

@@ -1,5 +1,6 @@
 """`shelfstream evaluate`: how good a model is, beside what simple methods reach on the same data."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -20,16 +21,37 @@ def products(
     data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
     artifact: Artifact = None,
     baselines: Baselines = True,
+    card: Annotated[Path | None, typer.Option(help="Write the model card with its plots into this folder.")] = None,
+    gap: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Accuracy by which a slice may lie below the whole, beyond its interval."),
+    ] = 0.05,
+    fail_on_gap: Annotated[bool, typer.Option("--fail-on-gap", help="Exit 1 when a slice lies further below.")] = False,
     as_json: Json = False,
     progress: Progress = True,
 ) -> None:
-    """Accuracy and calibration of predicted categories and attributes.
+    """Accuracy and calibration of predicted categories and attributes; slices that fall behind are named.
 
     Example: shelfstream evaluate products --data data --json
-    """
-    from models.evaluate.products import evaluate
 
-    print_result(evaluate(data, artifact, baselines=baselines, progress=progress), as_json)
+    Example: shelfstream evaluate products --data data --card card --fail-on-gap --gap 0.1
+    """
+    from models.evaluate.card import write_card
+    from models.evaluate.judged import Judged
+    from models.evaluate.products import evaluate
+    from models.evaluate.slices import gap_line
+    from models.registry import load, shipped
+
+    judged: list[Judged] = []
+    result = evaluate(data, artifact, baselines=baselines, progress=progress, gap=gap, keep=judged.append)
+    print_result(result, as_json)
+    if card is not None:
+        files = write_card(card, load(artifact or shipped("products")), result, judged, gap)
+        print(f"model card: {', '.join(map(str, files))}", file=sys.stderr)
+    for each in result["gaps"]:
+        print(f"gap: {gap_line(each)}", file=sys.stderr)
+    if fail_on_gap and result["gaps"]:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -65,3 +87,20 @@ def taxonomy(
     from models.evaluate.taxonomy import evaluate
 
     print_result(evaluate(data, artifact, baselines=baselines), as_json)
+
+
+@app.command()
+def explanation(
+    data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
+    artifact: Artifact = None,
+    titles: Annotated[int, typer.Option(min=1, help="Titles of each catalogue.")] = 400,
+    as_json: Json = False,
+    progress: Progress = True,
+) -> None:
+    """Whether the words that an explanation names are those that the answers rest on.
+
+    Example: shelfstream evaluate explanation --data data --titles 200
+    """
+    from models.evaluate.explanation import evaluate
+
+    print_result(evaluate(data, artifact, titles=titles, progress=progress), as_json)

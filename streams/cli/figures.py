@@ -42,7 +42,9 @@ def figures_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _number(value: str | int | float) -> str:
+def _number(value: str | int | float | None) -> str:
+    if value is None:
+        return "-"  # a metric that the test rows hold no case of
     if isinstance(value, str):
         return value
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "kafka": ("streams.cli.kafka", "app"),
     "train": ("streams.cli.train", "app"),
     "evaluate": ("streams.cli.evaluate", "app"),
+    "explain": ("streams.cli.explain", "app"),
 }
 
 

@@ -17,7 +17,7 @@ PACKAGE_MAY_IMPORT = {
 }
 # More doors, for rooms at the outer edge: commands train and evaluate; the demo plays the shop, with the data it knows.
 MORE_DOORS = {
-    "streams.cli": ("models.train", "models.evaluate", "models.errors"),
+    "streams.cli": ("models.train", "models.evaluate", "models.explain", "models.data", "models.errors"),
     "streams.demo": ("models.data", "models.errors"),
 }
 

@@ -82,3 +82,8 @@ def test_the_temperature_undoes_a_known_sharpening() -> None:
     counts = np.eye(5, dtype=np.float32)[drawn]
     assert temperature(honest * 3, counts) == pytest.approx(3, rel=0.03)
     assert temperature(honest, np.zeros_like(counts)) == 1.0
+
+
+def test_a_metric_that_is_never_defined_has_no_interval() -> None:
+    given = cases([0, 1], [0, 1], [1.0, 1.0])
+    assert np.isnan(interval(lambda _, __: float("nan"), given)).all()

@@ -24,6 +24,8 @@ COMMANDS = [
     *(["topics", each] for each in ("create", "verify", "list")),
     *(["kafka", each] for each in ("start", "stop", "status")),
     *([each, model] for each in ("train", "evaluate") for model in ("products", "behaviour")),
+    *(["explain", each] for each in ("product", "index")),
+    ["evaluate", "explanation"],
 ]
 
 

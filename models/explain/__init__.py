@@ -1,0 +1,1 @@
+"""Why the models answered as they did: words and their weights, evidence for batches, nearest training products."""
