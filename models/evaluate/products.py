@@ -34,19 +34,26 @@ from models.text.committee import DOMAIN
 from models.text.layout import Domain
 from models.text.predictor import ProductPredictor, load_products
 
+FAST, CASCADE = "fast tier alone", "cascade"
 WORDS = ((1, 3), (4, 5), (6, 8), (9, 10_000))  # slices by number of words in the title
 Answer = tuple[list[str], NDArray[np.float32]]  # (n,) labels and their confidences
 
 
 def evaluate(
-    data: Path, artifact: Path | None = None, *, baselines: bool = True, progress: bool = True
+    data: Path,
+    artifact: Path | None = None,
+    *,
+    tower: Path | None = None,
+    baselines: bool = True,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Figures of an artifact (None = the shipped one) on bucket 0, as JSON-able values.
 
     `figures`: one row per set, task and metric with n, value, 95 % interval over groups and the baselines' values;
-    `slices`: accuracy by number of words. Errors: DataError, ArtifactError.
+    `slices`: accuracy by number of words. With a `tower` they are those of all networks together, and beside them the
+    fast tier alone and the cascade. Errors: DataError, ArtifactError.
     """
-    predictor = load_products(artifact)
+    predictor = load_products(artifact, tower=tower)
     sets = catalogues.load(data)
     plain = fit_plain(sets, seed=7, progress=progress) if baselines else None
     figures: list[dict[str, Any]] = []
@@ -55,12 +62,17 @@ def evaluate(
     with tqdm(total=sum(len(_tasks(domain)) for _, domain in pairs), desc="figures", disable=not progress) as bar:
         for part, domain in pairs:
             taught, asked = part.where(TRAIN), part.where([TEST])
-            mine = answer(predictor, domain, asked.titles)
+            alone = answer(predictor, domain, asked.titles)
+            mine = alone if tower is None else answer(predictor, domain, asked.titles, refined=True)
+            unsure = alone[domain.category.name][1] < predictor.threshold
             floor = answer(plain, domain, asked.titles) if plain else {}
             words = fit_words(taught) if plain else None
             for task in _tasks(domain):
                 bar.set_postfix(set=part.domain, task=task)
                 others = {PLAIN: floor[task]} if plain else {}
+                if tower is not None:
+                    others[FAST] = alone[task]
+                    others[CASCADE] = _choose(unsure, mine[task], alone[task])
                 if words:
                     others[LINEAR] = fit_linear(taught, task, words).answer(asked.titles)
                 rows, cuts = _figures(taught, asked, task, mine[task], others)
@@ -71,16 +83,23 @@ def evaluate(
         "artifact": {"name": predictor.info.name, "version": predictor.info.version},
         "figures": figures,
         "slices": slices,
-        "baselines": [LINEAR, PLAIN] if baselines else [],
+        "baselines": ([LINEAR, PLAIN] if baselines else []) + ([FAST, CASCADE] if tower is not None else []),
     }
 
 
-def answer(predictor: ProductPredictor, domain: Domain, titles: list[str]) -> dict[str, Answer]:
+def _choose(first: NDArray[np.bool_], one: Answer, other: Answer) -> Answer:
+    labels = [a if take else b for take, a, b in zip(first, one[0], other[0], strict=True)]
+    return labels, np.where(first, one[1], other[1])
+
+
+def answer(
+    predictor: ProductPredictor, domain: Domain, titles: list[str], *, refined: bool = False
+) -> dict[str, Answer]:
     """The predictor's best label and its confidence for each task of one catalogue, by task.
 
     A level of the category's path has the summed confidence of the categories under it.
     """
-    found = predictor.probabilities(titles)
+    found = predictor.probabilities(titles, refined=refined)
     place = [part.name for part in predictor.layout.domains].index(domain.name)
     belongs = found[DOMAIN][:, place]
     own = found[DOMAIN].argmax(axis=1) == place

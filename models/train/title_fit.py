@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 
 from models.text.bags import Bags, Vocabulary
@@ -20,8 +19,8 @@ from models.text.layout import Layout
 from models.text.network import Size, TitleNetwork
 from models.text.ngrams import GROUPS, ngrams
 from models.train.title_examples import Examples
+from models.train.title_targets import Targets
 
-DOMAIN_WEIGHT = 0.3  # telling the three catalogues apart is easy; it must not drown the heads
 _WARM_UP = 0.05  # share of the steps
 _FLOOR = 0.02  # last learning rate, of the highest
 
@@ -62,7 +61,7 @@ def fit(
     vocabulary = Vocabulary.seen(training.titles, recipe.at_least, recipe.groups)
     bags, held_out = (vocabulary.bags(ngrams(given.titles)) for given in (training, validation))
     network = TitleNetwork(len(vocabulary), recipe.size, layout, recipe.dropout)
-    targets = _Targets(training, layout, recipe.count_power)
+    targets = Targets(training, layout, recipe.count_power)
     steps = math.ceil(len(training) / recipe.batch) * recipe.epochs
     optimizer, schedule = _optimizer(network, recipe, steps)
     best, errors = copy.deepcopy(network), list[float]()
@@ -70,7 +69,8 @@ def fit(
     for _ in epochs:
         network.train()
         for rows in _batches(len(training), recipe.batch, random):
-            loss = targets.loss(network, bags.take(rows).thinned(recipe.thinning, recipe.emptied, random), rows)
+            pooled = _pool(network, bags.take(rows).thinned(recipe.thinning, recipe.emptied, random))
+            loss = targets.loss(network, pooled, rows)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -95,35 +95,6 @@ def logits(network: TitleNetwork, bags: Bags, given: Examples, layout: Layout) -
             own = pooled[int(given.starts[place]) : int(given.starts[place + 1])]
             found |= network.head_logits(domain.name, own)
     return found
-
-
-class _Targets:
-    """Shares of each label per title, and what each title weighs, ready as tensors."""
-
-    def __init__(self, given: Examples, layout: Layout, count_power: float) -> None:
-        self._layout = layout
-        self._starts = given.starts
-        self._domains = torch.from_numpy(given.domains)
-        self._shares: dict[str, Tensor] = {}
-        self._weights: dict[str, Tensor] = {}
-        for key, counts in given.counts.items():
-            rows = torch.from_numpy(counts.sum(axis=1))  # (m,) 0 where the label is unknown: no loss there
-            self._shares[key] = torch.from_numpy(counts) / rows.clamp(min=1).unsqueeze(1)
-            weights = rows**count_power
-            self._weights[key] = weights / weights.mean()
-
-    def loss(self, network: TitleNetwork, bags: Bags, rows: NDArray[np.int64]) -> Tensor:
-        """Cross-entropy of the domain and of every head, summed over heads and divided by the number of titles."""
-        pooled = _pool(network, bags)
-        total = DOMAIN_WEIGHT * functional.cross_entropy(network.domain_logits(pooled), self._domains[rows])
-        for place, domain in enumerate(self._layout.domains):
-            first, last = self._starts[place], self._starts[place + 1]
-            own = np.flatnonzero((rows >= first) & (rows < last))
-            inside = torch.from_numpy(rows[own] - first)
-            for key, logits_ in network.head_logits(domain.name, pooled[torch.from_numpy(own)]).items():
-                each = -(self._shares[key][inside] * functional.log_softmax(logits_, dim=1)).sum(dim=1)  # (m,)
-                total = total + (each * self._weights[key][inside]).sum() / len(rows)
-        return total
 
 
 def _pool(network: TitleNetwork, bags: Bags) -> Tensor:
