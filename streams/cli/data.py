@@ -153,7 +153,7 @@ def split(
     seed: Annotated[int, typer.Option(help="Decides ties.")] = 7,
     published: Annotated[
         bool,
-        typer.Option("--published", help="By the hash buckets of the published figures, over one --group."),
+        typer.Option("--published", help="By the hash buckets of the published figures: group, else title."),
     ] = False,
     as_json: Json = False,
 ) -> None:

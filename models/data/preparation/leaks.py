@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from models.data.preparation.near import near_pairs
 from models.data.splits import KEPT_OUT, TEST, VALIDATION, buckets
 
 SHOWN = 20
 SPLITS = {TEST: "test", KEPT_OUT: "kept out", VALIDATION: "validate"}  # every other bucket is training
+ORDER = ("train", "validate", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +54,14 @@ def leaks(texts: Sequence[str], splits: Sequence[str], threshold: float) -> Leak
         for (a, b), texts_ in touched.items()
     }
     examples.sort(key=lambda each: (-each[4], each[1], each[3]))
-    order = np.array(["train", "validate", "test", "kept out"])
-    return Leaks(_sorted(same, order), _sorted(near, order), examples[:SHOWN])
+    return Leaks(_sorted(same), _sorted(near), examples[:SHOWN])
 
 
-def _sorted(counts: dict[tuple[str, str], int], order: np.ndarray) -> dict[tuple[str, str], int]:
-    places = {name: at for at, name in enumerate(order.tolist())}
-    known = sorted(counts, key=lambda pair: tuple((places.get(name, len(places)), name) for name in pair))
-    return {pair: counts[pair] for pair in known if counts[pair]}
+def in_order(splits: Iterable[str]) -> list[str]:
+    """Names of splits as people list them: training, validation, test, then all others by name."""
+    return sorted(splits, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+
+
+def _sorted(counts: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    splits = in_order({split for pair in counts for split in pair})
+    return {(a, b): counts[a, b] for a in splits for b in splits if counts.get((a, b))}

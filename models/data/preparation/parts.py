@@ -10,6 +10,7 @@ from models.data.preparation.groups import joined
 from models.data.preparation.leaks import published_splits
 from models.data.preparation.stratify import grouped_split
 from models.data.preparation.survey import path_to, with_normal
+from models.data.preparation.table import is_missing
 from models.errors import DataError
 
 SHARES = {"train": 8.0, "validate": 1.0, "test": 1.0}
@@ -37,14 +38,16 @@ def split_by_share(
 
 
 def split_by_protocol(frame: pd.DataFrame, groups: Sequence[str] = ()) -> pd.DataFrame:
-    """The table with `split` by the SHA-1 of one column, lower-cased; default: the title.
+    """The table with `split` by the SHA-1 of one column, lower-cased; default: `group` if all rows have it, else title.
 
+    Collect a grouping key as `group`, which cleaning leaves as it is: a title that was mended hashes elsewhere.
     Errors: DataError when more than one column is given, as the protocol has one grouping key, or it is not there.
     """
     if len(groups) > 1:
         raise DataError(f"the published split has one grouping key, not {len(groups)}: {', '.join(groups)}")
-    key = groups[0] if groups else "title"
-    _check(frame, (key,))
+    _check(frame, groups)
+    whole = not is_missing(frame, "group").any()
+    key = groups[0] if groups else "group" if whole else "title"
     keys = [str(value).lower() for value in frame[key].tolist()]
     return frame.assign(split=pd.Series(published_splits(keys), dtype=object))
 

@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 INK, BAR, SECOND = "#333", "#3b6ea5", "#c8553d"
@@ -80,7 +81,8 @@ def price_boxes(prices: Mapping[str, NDArray[np.float64]], title: str) -> str:
                 medianprops={"color": BAR},
             )
             axes.invert_yaxis()
-            axes.xaxis.set_major_formatter(lambda power, _: f"{10**power:,.4g}")
+            axes.xaxis.set_major_locator(MaxNLocator(6))
+            axes.xaxis.set_major_formatter(lambda power, _: f"{10**power:,.0f}" if power >= 2 else f"{10**power:.3g}")
         axes.set_xlabel("price, log scale")
     return out[0]
 
@@ -98,7 +100,7 @@ def stacked(shares: Mapping[str, Mapping[str, float]], title: str) -> str:
         axes.invert_yaxis()
         axes.set_xlabel("share of the rows")
         if parts:
-            axes.legend(ncols=len(parts), loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
+            axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return out[0]
 
 

@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from models.data.preparation import survey
 from models.data.preparation.clean import NEAR
-from models.data.preparation.table import fingerprint
+from models.data.preparation.leaks import in_order
+from models.data.preparation.table import ADDED, fingerprint
 from models.errors import DataError
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -70,11 +71,8 @@ def report(
 def _plots(frame: pd.DataFrame, found: Mapping[str, Counter[str]], levels: int | None) -> dict[str, str]:
     from models.data.preparation import plots
 
-    out = {
-        "missing": plots.bars(
-            {line["column"]: line["missing"] for line in survey.columns(frame)}, "Missing values", "rows"
-        )
-    }
+    missing = {line["column"]: line["missing"] for line in survey.columns(frame) if line["column"] not in ADDED}
+    out = {"missing": plots.bars(missing, "Missing values", "rows")}
     for name, counts in found.items():
         out[f"classes {name}"] = plots.bars(counts, name, "rows")
         if len(counts) > plots.MOST_BARS:
@@ -109,6 +107,7 @@ def _boxes(frame: pd.DataFrame, levels: int | None) -> dict[str, Any]:
 def _split_shares(frame: pd.DataFrame, levels: int | None) -> dict[str, dict[str, float]]:
     category = np.array([survey.path_to(path, levels) for path in frame["category"]], dtype=object)
     table = pd.crosstab(category, frame["split"].to_numpy(), normalize="index")
+    table = table[in_order(table.columns)]
     largest = [name for name, _ in Counter(category).most_common(20) if name]
     return {name: {str(part): float(share) for part, share in table.loc[name].items()} for name in largest}
 
