@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "send": ("streams.cli.send", "send"),
     "tail": ("streams.cli.tail", "tail"),
     "kafka": ("streams.cli.kafka", "app"),
+    "data": ("streams.cli.data", "app"),
     "train": ("streams.cli.train", "app"),
     "evaluate": ("streams.cli.evaluate", "app"),
     "explain": ("streams.cli.explain", "app"),

@@ -46,7 +46,7 @@ def tail(
     name = topic if topic.startswith(prefix) else prefix + topic
     count = 0
     with translated(servers):
-        consumer = _consumer(servers, name, from_beginning)
+        consumer = open_consumer(servers, name, from_beginning)
         try:
             quiet_since = time.monotonic()
             while timeout is None or time.monotonic() - quiet_since <= timeout:
@@ -63,7 +63,7 @@ def tail(
             consumer.close()
 
 
-def _consumer(servers: str, name: str, from_beginning: bool) -> Any:
+def open_consumer(servers: str, name: str, from_beginning: bool) -> Any:
     """A consumer of all partitions, outside any group: watching never takes partitions from a worker."""
     from kafka import KafkaConsumer, TopicPartition
 

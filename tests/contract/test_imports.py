@@ -15,7 +15,7 @@ PACKAGE_MAY_IMPORT = {
     "models": ("schemas",),
     "streams": ("schemas", "models.predict", "models.registry"),
 }
-# More doors, for rooms at the outer edge: commands train and evaluate; the demo plays the shop, with the data it knows.
+# More doors, for rooms at the outer edge: commands train, evaluate, data; the demo plays the shop with data it knows.
 MORE_DOORS = {
     "streams.cli": ("models.train", "models.evaluate", "models.explain", "models.data", "models.errors"),
     "streams.demo": ("models.data", "models.errors"),

@@ -23,6 +23,7 @@ COMMANDS = [
     *(["predict", each] for each in ("products", "users")),
     *(["topics", each] for each in ("create", "verify", "list")),
     *(["kafka", each] for each in ("start", "stop", "status")),
+    *(["data", each] for each in ("collect", "clean", "split", "report", "card")),
     *([each, model] for each in ("train", "evaluate") for model in ("products", "behaviour")),
     *(["explain", each] for each in ("product", "index")),
     ["evaluate", "explanation"],
