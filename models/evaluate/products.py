@@ -49,6 +49,23 @@ def evaluate(
     predictor = load_products(artifact)
     sets = catalogues.load(data)
     plain = fit_plain(sets, seed=7, progress=progress) if baselines else None
+    figures, slices = measure(predictor, sets, plain, progress=progress)
+    return {
+        "artifact": {"name": predictor.info.name, "version": predictor.info.version},
+        "figures": figures,
+        "slices": slices,
+        "baselines": [LINEAR, PLAIN] if baselines else [],
+    }
+
+
+def measure(
+    predictor: ProductPredictor,
+    sets: Sequence[LabelledTitles],
+    plain: ProductPredictor | None = None,
+    *,
+    progress: bool = True,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Figures and slices on bucket 0 of `sets`; beside `plain`, given, and the linear baseline fitted on 2-8."""
     figures: list[dict[str, Any]] = []
     slices: list[dict[str, Any]] = []
     pairs = _domains(sets, predictor)
@@ -67,12 +84,7 @@ def evaluate(
                 figures += rows
                 slices += cuts
                 bar.update()
-    return {
-        "artifact": {"name": predictor.info.name, "version": predictor.info.version},
-        "figures": figures,
-        "slices": slices,
-        "baselines": [LINEAR, PLAIN] if baselines else [],
-    }
+    return figures, slices
 
 
 def answer(predictor: ProductPredictor, domain: Domain, titles: list[str]) -> dict[str, Answer]:
