@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from models.evaluate.metrics import (
 )
 from models.evaluate.title_baselines import LINEAR, PLAIN, fit_linear, fit_plain, fit_words
 from models.text.committee import DOMAIN
-from models.text.layout import Domain
+from models.text.layout import Domain, Layout
 from models.text.predictor import ProductPredictor, load_products
 
 WORDS = ((1, 3), (4, 5), (6, 8), (9, 10_000))  # slices by number of words in the title
@@ -87,7 +87,18 @@ def measure(
     return figures, slices
 
 
-def answer(predictor: ProductPredictor, domain: Domain, titles: list[str]) -> dict[str, Answer]:
+class Answers(Protocol):
+    """A predictor, or anything that gives its probabilities."""
+
+    @property
+    def layout(self) -> Layout:
+        """Domains and heads."""
+
+    def probabilities(self, texts: list[str]) -> dict[str, NDArray[np.float32]]:
+        """By key: DOMAIN (n, d), and each head (n, labels) given its domain."""
+
+
+def answer(predictor: Answers, domain: Domain, titles: list[str]) -> dict[str, Answer]:
     """The predictor's best label and its confidence for each task of one catalogue, by task.
 
     A level of the category's path has the summed confidence of the categories under it.

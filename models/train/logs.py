@@ -19,7 +19,7 @@ class Log:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
             raise TrainingError(f"logs need tensorboard ({error}); install shelfstream[train]") from error
-        self._writer = SummaryWriter(str(folder), purge_step=begun_at or None)
+        self._writer = SummaryWriter(str(folder), purge_step=begun_at + 1 if begun_at else None)
 
     def step(self, step: int, loss: float, rate: float, norm: float | None) -> None:
         """One step of the optimizer; `norm` of the gradients before clipping, where they are clipped."""

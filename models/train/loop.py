@@ -184,19 +184,21 @@ class _Run:
         return batches
 
     def _step(self, rows: Rows) -> tuple[float, float | None]:
-        """One step of the optimizer: this process' loss, and the norm of the gradient where it is clipped."""
+        """One step of the optimizer: the batch's loss, and the norm of the gradient where it is clipped."""
         own, weight = self.team.share(rows)
         scaler, parameters = self.precision.scaler, list(self.task.network.parameters())
         with self.precision.autocast():
             loss = self.loss(own, self._noise())
-        value = loss.item()
+        if weight != 1.0:
+            loss = loss * weight
+        value = self.team.mean(loss.item())  # every process hears of a loss that is no number, and none waits for it
         if not math.isfinite(value):
             raise TrainingError(
                 f"the loss is {value} at step {self.place.steps + 1}: no weights can be learnt from it; lower the "
                 "learning rate, clip the gradient or look at the rows of that batch"
             )
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(scaler.scale(loss if weight == 1.0 else loss * weight))
+        torch.autograd.backward(scaler.scale(loss))
         norm = None
         if self.settings.clip is not None:
             scaler.unscale_(self.optimizer)

@@ -44,6 +44,14 @@ class Team:
             return step
         return DistributedDataParallel(step, find_unused_parameters=some_unused)
 
+    def mean(self, value: float) -> float:
+        """The mean of the processes' values, in every process."""
+        if self.size == 1:
+            return value
+        summed = torch.tensor([value], dtype=torch.float64, device=_device())
+        distributed.all_reduce(summed)
+        return float(summed.item()) / self.size
+
     def agree(self, value: float) -> float:
         """The first process' value, in every process."""
         if self.size == 1:
