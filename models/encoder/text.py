@@ -53,6 +53,10 @@ class TextEncoder:
         with torch.inference_mode():
             return self.bert(ids, mask), mask, offsets
 
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, the marks at both ends included."""
+        return [one.ids for one in self._encoded(texts)]
+
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], Tensor, Tensor]]:
         """Row numbers (m,), token ids (m, l) int64 and mask (m, l) bool, shortest texts first."""
         encoded = self._encoded(texts)

@@ -32,7 +32,7 @@ from models.encoder import TextEncoder, load_encoder
 from models.encoder.text import Name
 from models.evaluate.imbalance import Head, head_of
 from models.evaluate.metrics import Cases, accuracy, interval, macro_f1, value
-from models.evaluate.products import Answers, answer
+from models.evaluate.products import answers
 from models.registry import Artifact, load, shipped
 from models.text.committee import Committee, Member
 from models.text.compact import member, pack
@@ -81,7 +81,9 @@ def evaluate(
     return {"forms": forms, "figures": figures}
 
 
-def committees(artifact: Artifact, sets: Sequence[LabelledTitles], folder: Path) -> dict[str, tuple[Answers, int]]:
+def committees(
+    artifact: Artifact, sets: Sequence[LabelledTitles], folder: Path
+) -> dict[str, tuple[Committee | OnnxCommittee, int]]:
     """Every form of an artifact's title networks, with its stored bytes. ONNX files are written to `folder`."""
     layout = Layout.from_table(artifact.tables["layout"])
     inputs = artifact.manifest.inputs
@@ -98,7 +100,7 @@ def committees(artifact: Artifact, sets: Sequence[LabelledTitles], folder: Path)
     fewer = [without_rare_ngrams(one, titles, KEPT) for one in members]
     narrow = [without_weak_units(one, layout, KEPT) for one in members]
     small = [_replaced(one, dynamic_int8(one.network)) for one in members]
-    found: dict[str, tuple[Answers, int]] = {
+    found: dict[str, tuple[Committee | OnnxCommittee, int]] = {
         FULL: (committee(members), sum(stored_bytes(one.network) for one in members)),
         SHIPPED: (committee(members), stored(members)),
         f"{SHIPPED}, half of the n-grams": (committee(fewer), stored(fewer)),
@@ -151,7 +153,7 @@ def _fast(
     for form, (model, size) in tqdm(committees(artifact, sets, folder).items(), desc="fast", disable=not progress):
         same = []
         for part, domain in zip(asked, model.layout.domains, strict=True):
-            for task, (labels, confidence) in answer(model, domain, part.titles).items():
+            for task, (labels, confidence) in answers(model.probabilities(part.titles), model.layout, domain).items():
                 first = whole.setdefault((part.domain, task), labels)
                 same.append(np.mean([mine == other for mine, other in zip(labels, first, strict=True)]))
                 figures += _figures("fast", form, (part.domain, task), _named_cases(part, task, labels, confidence))

@@ -7,9 +7,9 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,27 +34,34 @@ from models.text.committee import DOMAIN
 from models.text.layout import Domain, Layout
 from models.text.predictor import ProductPredictor, load_products
 
+FAST, CASCADE = "fast tier alone", "cascade"
 WORDS = ((1, 3), (4, 5), (6, 8), (9, 10_000))  # slices by number of words in the title
 Answer = tuple[list[str], NDArray[np.float32]]  # (n,) labels and their confidences
 
 
 def evaluate(
-    data: Path, artifact: Path | None = None, *, baselines: bool = True, progress: bool = True
+    data: Path,
+    artifact: Path | None = None,
+    *,
+    tower: Path | None = None,
+    baselines: bool = True,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Figures of an artifact (None = the shipped one) on bucket 0, as JSON-able values.
 
     `figures`: one row per set, task and metric with n, value, 95 % interval over groups and the baselines' values;
-    `slices`: accuracy by number of words. Errors: DataError, ArtifactError.
+    `slices`: accuracy by number of words. With a `tower` they are those of all networks together, and beside them the
+    fast tier alone and the cascade. Errors: DataError, ArtifactError.
     """
-    predictor = load_products(artifact)
+    predictor = load_products(artifact, tower=tower)
     sets = catalogues.load(data)
     plain = fit_plain(sets, seed=7, progress=progress) if baselines else None
-    figures, slices = measure(predictor, sets, plain, progress=progress)
+    figures, slices = measure(predictor, sets, plain, refined=tower is not None, progress=progress)
     return {
         "artifact": {"name": predictor.info.name, "version": predictor.info.version},
         "figures": figures,
         "slices": slices,
-        "baselines": [LINEAR, PLAIN] if baselines else [],
+        "baselines": ([LINEAR, PLAIN] if baselines else []) + ([FAST, CASCADE] if tower is not None else []),
     }
 
 
@@ -63,21 +70,30 @@ def measure(
     sets: Sequence[LabelledTitles],
     plain: ProductPredictor | None = None,
     *,
+    refined: bool = False,
     progress: bool = True,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Figures and slices on bucket 0 of `sets`; beside `plain`, given, and the linear baseline fitted on 2-8."""
+    """Figures and slices on bucket 0 of `sets`; beside `plain`, given, and the linear baseline fitted on 2-8.
+
+    `refined`: of all networks together, beside the fast tier alone and the cascade.
+    """
     figures: list[dict[str, Any]] = []
     slices: list[dict[str, Any]] = []
     pairs = _domains(sets, predictor)
     with tqdm(total=sum(len(_tasks(domain)) for _, domain in pairs), desc="figures", disable=not progress) as bar:
         for part, domain in pairs:
             taught, asked = part.where(TRAIN), part.where([TEST])
-            mine = answer(predictor, domain, asked.titles)
+            alone = answer(predictor, domain, asked.titles)
+            mine = answer(predictor, domain, asked.titles, refined=True) if refined else alone
+            unsure = alone[domain.category.name][1] < predictor.threshold
             floor = answer(plain, domain, asked.titles) if plain else {}
             words = fit_words(taught) if plain else None
             for task in _tasks(domain):
                 bar.set_postfix(set=part.domain, task=task)
                 others = {PLAIN: floor[task]} if plain else {}
+                if refined:
+                    others[FAST] = alone[task]
+                    others[CASCADE] = _choose(unsure, mine[task], alone[task])
                 if words:
                     others[LINEAR] = fit_linear(taught, task, words).answer(asked.titles)
                 rows, cuts = _figures(taught, asked, task, mine[task], others)
@@ -87,24 +103,24 @@ def measure(
     return figures, slices
 
 
-class Answers(Protocol):
-    """A predictor, or anything that gives its probabilities."""
-
-    @property
-    def layout(self) -> Layout:
-        """Domains and heads."""
-
-    def probabilities(self, texts: list[str]) -> dict[str, NDArray[np.float32]]:
-        """By key: DOMAIN (n, d), and each head (n, labels) given its domain."""
+def _choose(first: NDArray[np.bool_], one: Answer, other: Answer) -> Answer:
+    labels = [a if take else b for take, a, b in zip(first, one[0], other[0], strict=True)]
+    return labels, np.where(first, one[1], other[1])
 
 
-def answer(predictor: Answers, domain: Domain, titles: list[str]) -> dict[str, Answer]:
+def answer(
+    predictor: ProductPredictor, domain: Domain, titles: list[str], *, refined: bool = False
+) -> dict[str, Answer]:
     """The predictor's best label and its confidence for each task of one catalogue, by task.
 
     A level of the category's path has the summed confidence of the categories under it.
     """
-    found = predictor.probabilities(titles)
-    place = [part.name for part in predictor.layout.domains].index(domain.name)
+    return answers(predictor.probabilities(titles, refined=refined), predictor.layout, domain)
+
+
+def answers(found: Mapping[str, NDArray[np.float32]], layout: Layout, domain: Domain) -> dict[str, Answer]:
+    """The same from probabilities by key, as a committee gives them: DOMAIN (n, d), and each head (n, labels)."""
+    place = [part.name for part in layout.domains].index(domain.name)
     belongs = found[DOMAIN][:, place]
     own = found[DOMAIN].argmax(axis=1) == place
     results: dict[str, Answer] = {}
@@ -112,7 +128,7 @@ def answer(predictor: Answers, domain: Domain, titles: list[str]) -> dict[str, A
         results[head.name] = _named(found[head.key], head.labels, belongs, own)
     for level, name in enumerate(_levels(domain)):
         labels = tuple(sorted({path[level] for path in domain.paths}))
-        summed = np.zeros((len(titles), len(labels)), dtype=np.float32)
+        summed = np.zeros((len(belongs), len(labels)), dtype=np.float32)
         np.add.at(summed.T, [labels.index(path[level]) for path in domain.paths], found[domain.category.key].T)
         results.setdefault(name, _named(summed, labels, belongs, own))
     return results

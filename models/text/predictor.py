@@ -4,6 +4,9 @@
     category     P(d) P(c | d)   over the categories of all domains, times the likelihood of the catalogue's hint
     attributes   P(d) P(a | d)   of the most likely domain only
 
+With a tower the model is a cascade (Viola and Jones, CVPR 2001): `run` answers from the n-grams alone, and `refine`
+answers again, the encoder's vote counted in, what `unsure` names.
+
 The text is the title, preceded by the brand where the title does not name it. A description is text of another kind
 than the model learnt from, so it is read only where the title leaves the category in doubt, and counts only where it
 makes the answer surer. A hint is weighed as models.text.hints says. An answer does not depend on its neighbours.
@@ -11,6 +14,7 @@ makes the answer surer. A hint is weighed as models.text.hints says. An answer d
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.columns import ModelInfo, ProductBatch, ProductColumns
+from models.encoder.member import encoder_member
 from models.errors import ArtifactError, BatchError
 from models.registry import Artifact, load, shipped
 from models.text.committee import DOMAIN, Committee
@@ -27,6 +32,7 @@ from models.text.layout import Layout
 from models.text.network import Size
 
 KIND = "products"
+TOWER = "products-encoder"
 ALTERNATIVES = 3
 DOUBT = 0.6  # below this confidence the description is read too
 
@@ -34,14 +40,14 @@ Floats = NDArray[np.float32]
 
 
 class ProductPredictor:
-    """Answers for products with one artifact, on one device."""
+    """Answers for products with one artifact, and with that of a tower where there is one, on one device."""
 
-    def __init__(self, artifact: Artifact, device: str = "cpu") -> None:
+    def __init__(self, artifact: Artifact, device: str = "cpu", tower: Artifact | None = None) -> None:
         manifest = artifact.manifest
         try:
             layout = Layout.from_table(artifact.tables["layout"])
             temperatures = {key: float(value) for key, value in manifest.inputs["temperatures"].items()}
-            members = [
+            self.members = [
                 member(artifact.tensors, place, layout, Size(**given["size"]), given["groups"], given["vote"])
                 for place, given in enumerate(manifest.inputs["members"])
             ]
@@ -51,34 +57,73 @@ class ProductPredictor:
         self.layout = layout
         self.categories = layout.categories()
         self.attributes = layout.attributes()
-        self._committee = Committee(layout, members, temperatures, device)
+        self._committee = Committee(layout, self.members, temperatures, device)
+        self._whole = None if tower is None else self._with(tower, device)
+        self.tower = None if tower is None else ModelInfo(tower.manifest.name, tower.manifest.version)
+        self.threshold = 0.0 if tower is None else float(tower.manifest.inputs.get("threshold", 1.0))
         self._hints = Hints(layout)
         sizes = [len(domain.paths) for domain in layout.domains]
         self._category_base = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
         self._width = max(len(domain.attributes) for domain in layout.domains)
 
     def run(self, products: ProductColumns) -> ProductBatch:
-        """Answer n >= 1 products. Shapes: see ProductBatch, with 3 alternatives.
+        """Answer n >= 1 products from the n-grams. Shapes: see ProductBatch, with 3 alternatives.
 
         Errors: BatchError when a column has another length than the titles.
         """
+        return self._run(products, self._committee)
+
+    def refine(self, products: ProductColumns) -> ProductBatch:
+        """The same with the encoder's vote, some hundred titles a second. Errors: BatchError, also without a tower."""
+        if self._whole is None:
+            raise BatchError("this product model has no encoder tower to refine its answers with")
+        return self._run(products, self._whole)
+
+    def unsure(self, answer: ProductBatch) -> NDArray[np.int64]:
+        """(m,) the rows of an answer of `run` that are worth refining; none without a tower."""
+        return np.flatnonzero(answer.category_confidence[:, 0] < self.threshold)
+
+    def probabilities(self, texts: list[str], *, refined: bool = False) -> dict[str, Floats]:
+        """Calibrated probabilities by key, from the text alone; see Committee.probabilities.
+
+        `refined` counts the encoder's vote in. Errors: BatchError when there is no tower.
+        """
+        if not refined:
+            return self._committee.probabilities(texts)
+        if self._whole is None:
+            raise BatchError("this product model has no encoder tower to refine its answers with")
+        return self._whole.probabilities(texts)
+
+    def _with(self, tower: Artifact, device: str) -> Committee:
+        """The n-grams' members and the tower's, with the temperatures that they have together."""
+        try:
+            made_for = tower.manifest.inputs["fast_tier"]
+            vote = float(tower.manifest.inputs["vote"])
+            temperatures = {key: float(value) for key, value in tower.manifest.inputs["temperatures"].items()}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{tower.path} lacks what an encoder tower needs: {error!r}; retrain it") from error
+        if made_for != self.info.version:
+            raise ArtifactError(
+                f"{tower.path} was calibrated beside version {made_for} of the product model, this is "
+                f"{self.info.version}: train the tower again with `shelfstream train products --preset encoder`"
+            )
+        fast = [replace(one, vote=one.vote * (1 - vote)) for one in self.members]
+        return Committee(self.layout, [*fast, encoder_member(tower, self.layout, vote, device)], temperatures, device)
+
+    def _run(self, products: ProductColumns, committee: Committee) -> ProductBatch:
         texts = _texts(products)
-        answer = self._answer(texts, products.hints)
+        answer = self._answer(texts, products.hints, committee)
         if products.descriptions is not None:
             unsure = np.flatnonzero(answer.category_confidence[:, 0] < DOUBT)
             rows = np.array([i for i in unsure if products.descriptions[i]], dtype=np.int64)
             if len(rows):
                 longer = [f"{texts[i]} {products.descriptions[i]}" for i in rows]
                 hints = None if products.hints is None else [products.hints[i] for i in rows]
-                _take_surer(answer, rows, self._answer(longer, hints))
+                _take_surer(answer, rows, self._answer(longer, hints, committee))
         return answer
 
-    def probabilities(self, texts: list[str]) -> dict[str, Floats]:
-        """Calibrated probabilities by key, from the text alone; see Committee.probabilities."""
-        return self._committee.probabilities(texts)
-
-    def _answer(self, texts: list[str], hints: list[str | None] | None) -> ProductBatch:
-        found = self.probabilities(texts)
+    def _answer(self, texts: list[str], hints: list[str | None] | None, committee: Committee) -> ProductBatch:
+        found = committee.probabilities(texts)
         domain = found[DOMAIN]
         joint = np.concatenate(
             [domain[:, i : i + 1] * found[part.category.key] for i, part in enumerate(self.layout.domains)], axis=1
@@ -107,9 +152,12 @@ class ProductPredictor:
         return np.take_along_axis(ids, order, axis=1), np.take_along_axis(confidence, order, axis=1)
 
 
-def load_products(path: Path | None = None, device: str = "cpu") -> ProductPredictor:
-    """The predictor of an artifact folder; None = the one shipped in the package. Errors: ArtifactError."""
-    return ProductPredictor(load(path or shipped(KIND), KIND), device)
+def load_products(path: Path | None = None, device: str = "cpu", tower: Path | None = None) -> ProductPredictor:
+    """The predictor of an artifact folder; None = the one shipped in the package. Errors: ArtifactError.
+
+    `tower` is the folder of its encoder tower; None = without one.
+    """
+    return ProductPredictor(load(path or shipped(KIND), KIND), device, None if tower is None else load(tower, TOWER))
 
 
 def _texts(products: ProductColumns) -> list[str]:

@@ -15,7 +15,7 @@ from models.data.splits import TEST
 from models.data.titles import LabelledTitles
 from models.encoder import TextEncoder, load_encoder
 from models.evaluate.compression import FULL, INT8, ONNX, ONNX_INT8, SHIPPED, committees, table
-from models.evaluate.products import answer
+from models.evaluate.products import answers
 from models.registry import Artifact, load
 from models.text.committee import Committee, Member
 from models.text.compact import member
@@ -69,7 +69,7 @@ def test_every_form_of_the_title_networks_answers_and_onnx_answers_the_same(
     asked = part.where([TEST])
     right = {}
     for form, (model, size) in forms.items():
-        named, _ = answer(model, model.layout.domains[0], asked.titles)["articleType"]
+        named, _ = answers(model.probabilities(asked.titles), model.layout, model.layout.domains[0])["articleType"]
         right[form] = np.mean([a == b for a, b in zip(named, asked.labels["articleType"], strict=True)])
         assert size > 0
     assert right[FULL] > 0.95

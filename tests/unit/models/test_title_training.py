@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from models.columns import ProductColumns
-from models.data import electronics, fashion, grocery
 from models.data.splits import TEST, TRAIN
-from models.data.titles import LabelledTitles, labelled
+from models.data.titles import LabelledTitles
 from models.errors import ArtifactError
 from models.evaluate.products import answer
 from models.registry import load
@@ -20,47 +19,8 @@ from models.text.network import Size
 from models.text.predictor import ProductPredictor, load_products
 from models.train.title_artifact import fit_artifact
 from models.train.title_examples import examples
-from models.train.title_fit import Recipe
 from models.train.title_layout import layout_of
-
-RECIPES = [
-    Recipe(size=Size(width=16, hidden=8), vote=0.6, epochs=8, batch=64, table_rate=0.03, thinning=0.1, at_least=2),
-    Recipe(
-        size=Size(width=8, hidden=8), groups=2, vote=0.4, epochs=5, batch=64, table_rate=0.03, thinning=0.1, at_least=2
-    ),
-]
-KINDS = {"shirt": ("Apparel", "Topwear"), "jeans": ("Apparel", "Bottomwear"), "watch": ("Accessories", "Watches")}
-COLOURS = ["Red", "Blue", "NA"]
-
-
-@pytest.fixture(scope="module")
-def sets() -> list[LabelledTitles]:
-    random = np.random.default_rng(1)
-    kinds = random.choice(list(KINDS), 400)
-    colours = random.choice(COLOURS, 400)
-    titles = [f"Acme {c} {k} {i}" for i, (c, k) in enumerate(zip(colours, kinds, strict=True))]
-    labels = {
-        "masterCategory": [KINDS[k][0] for k in kinds],
-        "subCategory": [KINDS[k][1] for k in kinds],
-        "articleType": [str(k) for k in kinds],
-        "gender": ["Men"] * 400,
-        "baseColour": [str(c) for c in colours],
-        "season": [""] * 200 + ["Fall"] * 200,
-        "usage": ["Casual"] * 400,
-    }
-    clothes = labelled(fashion.DOMAIN, titles, [t.lower() for t in titles], labels, fashion.CATEGORY)
-    screens = [f"{make} {size} inch tv" for make in ("lg", "sony", "tcl") for size in range(30, 70)]
-    offers = labelled(electronics.DOMAIN, screens, screens, {"category": ["TVs"] * len(screens)}, electronics.CATEGORY)
-    foods = [f"{kind}, {size} oz" for kind in ("Cheese", "Apple Pie") for size in range(60)]
-    shelf = {"department": ["DAIRY"] * 60 + ["BAKERY"] * 60, "category": ["CHEESE"] * 60 + ["PIES"] * 60}
-    return [clothes, offers, labelled(grocery.DOMAIN, foods, foods, shelf, grocery.CATEGORY)]
-
-
-@pytest.fixture(scope="module")
-def folder(sets: list[LabelledTitles], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("artifact")
-    fit_artifact(sets, path, RECIPES, name="small", seed=3, progress=False)
-    return path
+from tests.unit.models.conftest import RECIPES
 
 
 def test_it_learns_what_the_titles_say(sets: list[LabelledTitles], folder: Path) -> None:
