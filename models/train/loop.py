@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -105,7 +105,7 @@ def run(
         epochs.close()
         if log is not None:
             log.close()
-    task.network.load_state_dict(one.best)
+    task.network.load_state_dict(one.best, strict=False)
     return one.place.errors
 
 
@@ -134,11 +134,11 @@ class _Run:
     ) -> None:
         self.task, self.optimizer, self.rates, self.settings = task, optimizer, rates, settings
         self.random, self.team, self.checkpoints = random, team, checkpoints
-        self.device = next(task.network.parameters()).device
+        self.device = next(parameter.device for parameter in task.network.parameters() if parameter.requires_grad)
         self.precision = Precision(settings.precision, self.device)
         self.loss = team.wrap(_Loss(task), some_unused=settings.some_unused)
         self.place = Place(ended=settings.epochs == 0)
-        self.best = _copied(task.network.state_dict())
+        self.best = _learnt(task.network)
         self._epoch_began = random.bit_generator.state  # before the order of the running epoch was drawn
 
     def resume(self) -> None:
@@ -147,7 +147,7 @@ class _Run:
         if state is None:
             return
         self.place = Place(**state["place"])
-        self.task.network.load_state_dict(state["network"])
+        self.task.network.load_state_dict(state["network"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
         self.rates.load_state_dict(state["rates"])
         self.precision.scaler.load_state_dict(state["scaler"])
@@ -186,7 +186,7 @@ class _Run:
     def _step(self, rows: Rows) -> tuple[float, float | None]:
         """One step of the optimizer: the batch's loss, and the norm of the gradient where it is clipped."""
         own, weight = self.team.share(rows)
-        scaler, parameters = self.precision.scaler, list(self.task.network.parameters())
+        scaler, parameters = self.precision.scaler, self.task.network.parameters()
         with self.precision.autocast():
             loss = self.loss(own, self._noise())
         if weight != 1.0:
@@ -227,7 +227,7 @@ class _Run:
         if log is not None:
             log.epoch(self.place.steps, errors[-1])
         if errors[-1] == min(errors):
-            self.best = _copied(self.task.network.state_dict())
+            self.best = _learnt(self.task.network)
         spent = len(errors) - int(np.argmin(errors)) > self.settings.patience and errors[-1] != min(errors)
         self.place.step = 0
         self.place.ended = spent or len(errors) >= self.settings.epochs
@@ -242,7 +242,7 @@ class _Run:
         self.checkpoints.write(
             {
                 "place": {"step": place.step, "steps": place.steps, "errors": place.errors, "ended": place.ended},
-                "network": self.task.network.state_dict(),
+                "network": _learnt(self.task.network),
                 "best": self.best,
                 "optimizer": self.optimizer.state_dict(),
                 "rates": self.rates.state_dict(),
@@ -255,5 +255,7 @@ class _Run:
         )
 
 
-def _copied(weights: dict[str, Any]) -> Weights:
-    return {name: values.detach().clone() for name, values in weights.items()}
+def _learnt(network: nn.Module) -> Weights:
+    """A copy of the network's state without what is frozen: an adapter's checkpoint need not hold what it adapts."""
+    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    return {name: values.detach().clone() for name, values in network.state_dict().items() if name not in frozen}

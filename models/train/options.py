@@ -43,6 +43,7 @@ class Options:
 
     epochs: int | None = None  # None = the preset's own number
     seed: int = 7
+    device: str = "cpu"
     place: RunPlace = NOWHERE
     study: Path | None = None  # a finished search whose best values are taken
     baselines: bool = True

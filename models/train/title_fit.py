@@ -102,7 +102,9 @@ class TitleTask:
 
     def loss(self, rows: Rows, random: np.random.Generator) -> Tensor:
         """Cross-entropy of the domain and of every head, on thinned bags."""
-        bags = self._bags.take(rows).thinned(self._recipe.thinning, self._recipe.emptied, random)
+        bags = self._bags.take(rows)
+        if self._recipe.thinning or self._recipe.emptied:
+            bags = bags.thinned(self._recipe.thinning, self._recipe.emptied, random)
         return self._targets.loss(self.network, _pool(self.network, bags), rows)
 
     def error(self) -> float:

@@ -23,6 +23,7 @@ def products(
     output: Output = Path(".shelfstream/artifacts/products"),
     epochs: Epochs = None,
     seed: Seed = 7,
+    device: Annotated[str, typer.Option(help="cpu or cuda; the fast model is fitted on the processor.")] = "cpu",
     checkpoint_dir: Annotated[
         Path | None, typer.Option(help="Folder for checkpoints, one a minute; default: none are kept.")
     ] = None,
@@ -54,12 +55,14 @@ def products(
     from models.train.presets import door
 
     place = RunPlace(checkpoint_dir, resume, log_dir)
-    options = Options(epochs=epochs, seed=seed, place=place, study=study, progress=progress)
+    options = Options(epochs=epochs, seed=seed, device=device, place=place, study=study, progress=progress)
     if folds:
         result = door(preset, "cross_validate")(data, folds, options)
     elif trials:
         result = door(preset, "search")(data, trials, options)
     else:
+        if study:
+            door(preset, "search")  # a preset that cannot search could not read what a search found
         result = door(preset, "train")(data, output, options)
     if result:  # only the first of several processes has one
         print_result(result, as_json)

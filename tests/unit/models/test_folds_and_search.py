@@ -98,7 +98,7 @@ def test_the_space_of_the_fast_preset_is_made_of_its_recipe() -> None:
 
 def test_every_preset_trains_and_a_wrong_one_is_named() -> None:
     assert all(callable(door(preset, "train")) for preset in PRESETS)
-    with pytest.raises(TrainingError, match="choose one of fast"):
+    with pytest.raises(TrainingError, match="choose one of fast, encoder"):
         door("slow", "train")
     with pytest.raises(TrainingError, match="no nothing-of-the-kind"):
         door("fast", "nothing_of_the_kind")
