@@ -80,7 +80,7 @@ def export_encoder(bert: Bert, file: Path) -> None:
     ids = torch.ones(3, 7, dtype=torch.int64)
     dims = {0: texts, 1: length}
     given = (ids, torch.ones(3, 7, dtype=torch.bool))
-    _export(PooledBert(bert).eval(), given, file, (["ids", "mask"], ["embedding"]), {"ids": dims, "mask": dims})
+    _export(PooledBert(bert).eval(), given, file, (["ids", "mask"], ["pooled"]), {"ids": dims, "mask": dims})
 
 
 def int8_file(source: Path, target: Path) -> None:

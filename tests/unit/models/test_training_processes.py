@@ -91,7 +91,7 @@ def test_two_processes_learn_what_one_does_with_the_same_batches(tmp_path: Path)
     assert steps == same_steps
     assert len(steps) > 15
     np.testing.assert_allclose(found, expected, rtol=1e-4)
-    assert expected[-1] < 0.5 * expected[0]
+    assert expected[-1] < 0.8 * expected[0]
 
 
 def test_a_checkpoint_is_not_overwritten_nor_taken_for_another_run(tmp_path: Path) -> None:
