@@ -3,6 +3,7 @@
 ModelError                  all of them; every message says which file or setting, what was found, and the way out
 ├── ArtifactError           an artifact is missing, altered or of another kind: going on would give wrong answers (Stop)
 ├── DataError               training or evaluation data is missing or not as its README says (Stop)
+├── TrainingError           a run cannot begin or go on as asked: its checkpoint is another's, its loss no number (Stop)
 └── BatchError              the caller's columns do not fit together (a bug of the caller, never of a record)
 """
 
@@ -17,6 +18,10 @@ class ArtifactError(ModelError):
 
 class DataError(ModelError):
     """A data set is missing or has another shape than expected."""
+
+
+class TrainingError(ModelError):
+    """A training run cannot begin or go on as asked."""
 
 
 class BatchError(ModelError):

@@ -7,7 +7,7 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from models.evaluate.metrics import (
 from models.evaluate.slices import GAP, Traits, gaps, slices, traits
 from models.evaluate.title_baselines import LINEAR, PLAIN, fit_linear, fit_plain, fit_words
 from models.text.committee import DOMAIN
-from models.text.layout import Domain
+from models.text.layout import Domain, Layout
 from models.text.predictor import ProductPredictor, load_products, sureness
 
 FAST, CASCADE = "fast tier alone", "cascade"
@@ -62,22 +62,47 @@ def evaluate(
     predictor = load_products(artifact, tower=tower)
     sets = catalogues.load(data)
     plain = fit_plain(sets, seed=7, progress=progress) if baselines else None
+    figures, cuts = measure(predictor, sets, plain, refined=tower is not None, progress=progress, data=data, keep=keep)
+    return {
+        "artifact": {"name": predictor.info.name, "version": predictor.info.version},
+        "figures": figures,
+        "slices": cuts,
+        "gaps": gaps(cuts, gap),
+        "baselines": ([LINEAR, PLAIN] if baselines else []) + ([FAST, CASCADE] if tower is not None else []),
+    }
+
+
+def measure(
+    predictor: ProductPredictor,
+    sets: Sequence[LabelledTitles],
+    plain: ProductPredictor | None = None,
+    *,
+    refined: bool = False,
+    progress: bool = True,
+    data: Path | None = None,
+    keep: Callable[[Judged], None] | None = None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Figures and slices on bucket 0 of `sets`; beside `plain`, given, and the linear baseline fitted on 2-8.
+
+    `refined`: of all networks together, beside the fast tier alone and the cascade. `data`: the folder in which the
+    prices of the price bands are, None = without them. `keep`: see `evaluate`.
+    """
     figures: list[dict[str, Any]] = []
     cuts: list[dict[str, Any]] = []
     pairs = _domains(sets, predictor)
     with tqdm(total=sum(len(_tasks(domain)) for _, domain in pairs), desc="figures", disable=not progress) as bar:
         for part, domain in pairs:
             taught, asked = part.where(TRAIN), part.where([TEST])
-            given = traits(taught, asked, prices(part.domain, data))
+            given = traits(taught, asked, prices(part.domain, data) if data else {})
             alone = answer(predictor, domain, asked.titles)
-            mine = alone if tower is None else answer(predictor, domain, asked.titles, refined=True)
+            mine = answer(predictor, domain, asked.titles, refined=True) if refined else alone
             unsure = sureness(predictor.run(ProductColumns(asked.titles))) < predictor.threshold
             floor = answer(plain, domain, asked.titles) if plain else {}
             words = fit_words(taught) if plain else None
             for task in _tasks(domain):
                 bar.set_postfix(set=part.domain, task=task)
                 others = {PLAIN: floor[task]} if plain else {}
-                if tower is not None:
+                if refined:
                     others[FAST] = alone[task]
                     others[CASCADE] = _choose(unsure, mine[task], alone[task])
                 if words:
@@ -88,13 +113,7 @@ def evaluate(
                 if keep is not None:
                     keep(judged)
                 bar.update()
-    return {
-        "artifact": {"name": predictor.info.name, "version": predictor.info.version},
-        "figures": figures,
-        "slices": cuts,
-        "gaps": gaps(cuts, gap),
-        "baselines": ([LINEAR, PLAIN] if baselines else []) + ([FAST, CASCADE] if tower is not None else []),
-    }
+    return figures, cuts
 
 
 def _choose(first: NDArray[np.bool_], one: Answer, other: Answer) -> Answer:
@@ -109,8 +128,12 @@ def answer(
 
     A level of the category's path has the summed confidence of the categories under it.
     """
-    found = predictor.probabilities(titles, refined=refined)
-    place = [part.name for part in predictor.layout.domains].index(domain.name)
+    return answers(predictor.probabilities(titles, refined=refined), predictor.layout, domain)
+
+
+def answers(found: Mapping[str, NDArray[np.float32]], layout: Layout, domain: Domain) -> dict[str, Answer]:
+    """The same from probabilities by key, as a committee gives them: DOMAIN (n, d), and each head (n, labels)."""
+    place = [part.name for part in layout.domains].index(domain.name)
     belongs = found[DOMAIN][:, place]
     own = found[DOMAIN].argmax(axis=1) == place
     results: dict[str, Answer] = {}
@@ -118,7 +141,7 @@ def answer(
         results[head.name] = _named(found[head.key], head.labels, belongs, own)
     for level, name in enumerate(_levels(domain)):
         labels = tuple(sorted({path[level] for path in domain.paths}))
-        summed = np.zeros((len(titles), len(labels)), dtype=np.float32)
+        summed = np.zeros((len(belongs), len(labels)), dtype=np.float32)
         np.add.at(summed.T, [labels.index(path[level]) for path in domain.paths], found[domain.category.key].T)
         results.setdefault(name, _named(summed, labels, belongs, own))
     return results

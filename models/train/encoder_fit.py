@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from models.encoder import TextEncoder, add_lora, load_encoder
 from models.encoder.network import EncoderNetwork
 from models.encoder.text import Name
 from models.text.committee import DOMAIN
 from models.text.layout import Layout
+from models.train.loop import Settings, run
+from models.train.options import NOWHERE, RunPlace
+from models.train.rates import Rates
+from models.train.seeds import seeded
+from models.train.team import Rows, Team
 from models.train.title_examples import Examples
 from models.train.title_targets import Targets
 
-_FLOOR = 0.02  # last learning rate, of the highest
 _ALIKE = 32  # batches whose titles are put in order of length together, so that little is padded
 
 
@@ -50,51 +53,70 @@ def fit_encoder(
     *,
     seed: int,
     device: str = "cpu",
+    place: RunPlace = NOWHERE,
+    team: Team | None = None,
+    watch: Callable[[int, float], None] | None = None,
     progress: bool = True,
-    after_epoch: Callable[[EncoderNetwork, list[float]], None] | None = None,
 ) -> tuple[EncoderNetwork, list[float]]:
-    """The network after the last epoch, and the validation error after each.
-
-    The learning rate has come down to next to nothing by then, so the last epoch is the best but for chance;
-    `after_epoch` may keep what there is by then.
-    """
-    torch.manual_seed(seed)
-    random = np.random.default_rng(seed)
-    encoder = load_encoder(recipe.encoder, device)
-    network = EncoderNetwork(
-        add_lora(encoder.bert, recipe.rank, recipe.alpha), recipe.hidden, layout, recipe.dropout
-    ).to(device)
-    tokens = Tokens(encoder, training.titles)
-    held_out = Tokens(encoder, validation.titles)
-    targets = Targets(training, layout, recipe.count_power)
-    sizes = np.diff(training.starts)
-    visited = [math.ceil(n * share) for n, share in zip(sizes, recipe.shares or [1.0] * len(sizes), strict=True)]
-    steps = recipe.epochs * math.ceil(sum(visited) / recipe.batch)
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    """The network with the least validation error, and that error after each epoch; `watch` hears of each."""
+    random = seeded(seed)
+    task = EncoderTask(training, validation, layout, recipe, device)
+    trained = [parameter for parameter in task.network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=recipe.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps, recipe.warm_up))
-    errors: list[float] = []
-    with tqdm(total=steps, desc="steps", disable=not progress) as bar:
-        for _ in range(recipe.epochs):
-            network.train()
-            drawn = [
-                first + random.choice(n, count, replace=False)
-                for first, n, count in zip(training.starts[:-1], sizes, visited, strict=True)
-            ]
-            for rows in _batches(np.concatenate(drawn), tokens.lengths, recipe.batch, random):
-                pooled = network.pool(*tokens.take(rows, device), recipe.dropout)
-                loss = targets.loss(network, pooled, rows)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(trained, recipe.clip)
-                optimizer.step()
-                schedule.step()
-                bar.update()
-            errors.append(_error(encoder_logits(network, held_out, validation, layout), validation))
-            bar.set_postfix(validation_error=f"{errors[-1]:.4f}")
-            if after_epoch is not None:
-                after_epoch(network, errors)
-    return network.eval(), errors
+    identity = {"recipe": asdict(recipe), "seed": seed, "titles": [training.fingerprint(), validation.fingerprint()]}
+    errors = run(
+        task,
+        optimizer,
+        Rates(optimizer, "cosine", recipe.epochs * task.steps, warm_up=recipe.warm_up),
+        Settings(epochs=recipe.epochs, patience=recipe.epochs, clip=recipe.clip, seed=seed),
+        random=random,
+        team=team,
+        checkpoints=place.checkpoints(identity),
+        log_dir=place.log_dir,
+        watch=watch,
+        progress=progress,
+    )
+    return task.network.eval(), errors
+
+
+class EncoderTask:
+    """All heads of a layout on a pretrained encoder with adapters. Batches hold titles of like length."""
+
+    def __init__(
+        self, training: Examples, validation: Examples, layout: Layout, recipe: EncoderRecipe, device: str
+    ) -> None:
+        encoder = load_encoder(recipe.encoder, device)
+        adapted = add_lora(encoder.bert, recipe.rank, recipe.alpha)
+        self.network = EncoderNetwork(adapted, recipe.hidden, layout, recipe.dropout).to(device)
+        self._tokens, self._held_out = Tokens(encoder, training.titles), Tokens(encoder, validation.titles)
+        self._targets = Targets(training, layout, recipe.count_power)
+        self._validation, self._layout, self._recipe, self._device = validation, layout, recipe, device
+        self._starts, self._sizes = training.starts[:-1], np.diff(training.starts)
+        shares = recipe.shares or [1.0] * len(self._sizes)
+        self._visited = [math.ceil(n * share) for n, share in zip(self._sizes, shares, strict=True)]
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return -(-sum(self._visited) // self._recipe.batch)
+
+    def order(self, random: np.random.Generator) -> list[Rows]:
+        """Batches of the titles that are drawn for this epoch."""
+        drawn = [
+            first + random.choice(n, count, replace=False)
+            for first, n, count in zip(self._starts, self._sizes, self._visited, strict=True)
+        ]
+        return list(_batches(np.concatenate(drawn), self._tokens.lengths, self._recipe.batch, random))
+
+    def loss(self, rows: Rows, random: np.random.Generator) -> Tensor:
+        """Cross-entropy of the domain and of every head."""
+        pooled = self.network.pool(*self._tokens.take(rows, self._device), self._recipe.dropout)
+        return self._targets.loss(self.network, pooled, rows)
+
+    def error(self) -> float:
+        """Mean over heads of the share of validation rows answered wrong."""
+        found = encoder_logits(self.network, self._held_out, self._validation, self._layout, self._device)
+        return _error(found, self._validation)
 
 
 class Tokens:
@@ -130,12 +152,6 @@ def encoder_logits(
             own = pooled[int(given.starts[place]) : int(given.starts[place + 1])]
             found |= {key: logits.cpu() for key, logits in network.head_logits(domain.name, own).items()}
     return found
-
-
-def _rate(step: int, steps: int, warm_up: float) -> float:
-    """Linear up, then a cosine down to _FLOOR."""
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
-    return min(1.0, (step + 1) / max(1, warm_up * steps)) * (_FLOOR + (1 - _FLOOR) * cosine)
 
 
 def _batches(

@@ -23,6 +23,8 @@ from models.registry import load, save
 from models.text.predictor import ProductPredictor, load_products, sureness
 from models.train.encoder_artifact import store_encoder
 from models.train.encoder_fit import EncoderRecipe, fit_encoder
+from models.train.options import Options
+from models.train.team import joined
 from models.train.title_examples import examples
 
 NAME = "shelfstream-products-encoder"
@@ -31,31 +33,33 @@ RECIPE = EncoderRecipe(epochs=4, rate=1e-3, shares=(1.0, 0.3, 0.15))
 WITHIN = 0.003  # of the whole model's accuracy: what the cascade may lose on the validation titles
 
 
-def train(
-    data: Path,
-    output: Path,
-    *,
-    fast: Path | None = None,
-    epochs: int | None = None,
-    seed: int = 7,
-    device: str = "cpu",
-    progress: bool = True,
-    baselines: bool = True,
-) -> dict[str, Any]:
+def train(data: Path, output: Path, options: Options, *, fast: Path | None = None) -> dict[str, Any]:
     """Fit, store and measure the tower of a fast tier (None = the shipped one).
 
-    Gives what the artifact is and its figures, as JSON-able values; the figures also go into its manifest.
-    Errors: DataError when a data set is missing, ArtifactError when the fast tier is.
+    Gives what the artifact is and its figures, as JSON-able values; the figures also go into its manifest. With several
+    processes, only the first stores and measures; the others give nothing. Errors: DataError when a data set is
+    missing, ArtifactError when the fast tier is, TrainingError.
     """
-    recipe = RECIPE if epochs is None else replace(RECIPE, epochs=epochs)
+    recipe = RECIPE if options.epochs is None else replace(RECIPE, epochs=options.epochs)
     sets = catalogues.load(data)
     predictor = load_products(fast)
     taught, held_out = (examples([part.where(b) for part in sets], predictor.layout) for b in (TRAIN, [VALIDATION]))
-    network, errors = fit_encoder(
-        taught, held_out, predictor.layout, recipe, seed=seed, device=device, progress=progress
-    )
-    store_encoder(network, recipe, sets, predictor, output, name=NAME, seed=seed, errors=errors)
-    return finish(data, output, fast=fast, sets=sets, progress=progress, baselines=baselines)
+    with joined() as team:
+        network, errors = fit_encoder(
+            taught,
+            held_out,
+            predictor.layout,
+            recipe,
+            seed=options.seed,
+            device=options.device,
+            place=options.place,
+            team=team,
+            progress=options.progress,
+        )
+    if not team.first:
+        return {}
+    store_encoder(network, recipe, sets, predictor, output, name=NAME, seed=options.seed, errors=errors)
+    return finish(data, output, fast=fast, sets=sets, progress=options.progress, baselines=options.baselines)
 
 
 def finish(

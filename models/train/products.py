@@ -1,4 +1,4 @@
-"""Train the product model: `shelfstream train products`.
+"""Train the fast product model: `shelfstream train products --preset fast`.
 
 Buckets 2-8 teach, bucket 9 stops and calibrates, bucket 0 measures; bucket 1 is never read. The figures are those of
 the stored, rounded weights, beside baselines fitted in the same run.
@@ -6,6 +6,8 @@ the stored, rounded weights, beside baselines fitted in the same run.
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,22 @@ from typing import Any
 import msgspec
 
 from models.data import catalogues
-from models.evaluate.products import evaluate
+from models.data.splits import TRAIN, VALIDATION
+from models.errors import TrainingError
+from models.evaluate.products import evaluate, measure
 from models.registry import load, save
 from models.text.network import Size
+from models.text.predictor import load_products
+from models.train import folds as turns
+from models.train.options import Options
+from models.train.search import Choice, Floats, Space, Watch, best_of
+from models.train.search import search as search_on
+from models.train.seeds import one_thread
+from models.train.team import joined
 from models.train.title_artifact import fit_artifact
-from models.train.title_fit import Recipe
+from models.train.title_examples import examples
+from models.train.title_fit import Recipe, fit
+from models.train.title_layout import layout_of
 
 NAME = "shelfstream-products"
 RECIPES = (
@@ -34,27 +47,89 @@ RECIPES = (
         at_least=3,
     ),
 )
+# Of the first recipe, which has most of the vote.
+SPACE: Space = {
+    "table_rate": Floats(1e-3, 2e-2, log=True),
+    "layer_rate": Floats(5e-4, 1e-2, log=True),
+    "dropout": Floats(0.0, 0.5),
+    "thinning": Floats(0.0, 0.6),
+    "count_power": Floats(0.25, 1.0),
+    "at_least": Choice((2, 3, 4, 6)),
+}
 
 
-def train(
-    data: Path,
-    output: Path,
-    *,
-    epochs: int | None = None,
-    seed: int = 7,
-    progress: bool = True,
-    baselines: bool = True,
-) -> dict[str, Any]:
+def train(data: Path, output: Path, options: Options) -> dict[str, Any]:
     """Fit, store and measure. `data` is the folder of the data sets, `output` the artifact's folder.
 
-    Gives what the artifact is and its figures, as JSON-able values; the figures also go into its manifest.
-    Errors: DataError when a data set is missing.
+    Gives what the artifact is and its figures, as JSON-able values; the figures also go into its manifest. With several
+    processes, only the first stores and measures; the others give nothing. Errors: DataError when a data set is
+    missing, TrainingError.
     """
-    recipes = [recipe if epochs is None else replace(recipe, epochs=epochs) for recipe in RECIPES]
-    fit_artifact(catalogues.load(data), output, recipes, name=NAME, seed=seed, progress=progress)
-    measured = evaluate(data, output, baselines=baselines, progress=progress)
+    with joined() as team:
+        fit_artifact(
+            catalogues.load(data),
+            output,
+            _recipes(options),
+            name=NAME,
+            seed=options.seed,
+            place=options.place,
+            team=team,
+            progress=options.progress,
+        )
+    if not team.first:
+        return {}
+    measured = evaluate(data, output, baselines=options.baselines, progress=options.progress)
     stored = load(output)
     metrics = {key: measured[key] for key in ("figures", "slices", "baselines")}
     manifest = msgspec.structs.replace(stored.manifest, metrics=metrics)
     save(output, manifest, stored.tensors, stored.tables)
     return {"artifact": str(output), "training": manifest.training, **measured}
+
+
+def cross_validate(data: Path, count: int, options: Options) -> dict[str, Any]:
+    """Figures of `count` models, each measured on the fold that it was not fitted on; nothing is stored.
+
+    Folds are of buckets 2-9. Value and range are over the folds. Errors: DataError, TrainingError.
+    """
+    recipes = _recipes(options)
+    figures = []
+    for number, sets in enumerate(turns.folds(catalogues.load(data), count, options.seed)):
+        with tempfile.TemporaryDirectory() as folder:
+            fit_artifact(
+                sets,
+                Path(folder),
+                recipes,
+                name=NAME,
+                seed=options.seed,
+                place=options.place.part(f"fold-{number}"),
+                progress=options.progress,
+            )
+            figures.append(measure(load_products(Path(folder)), sets, progress=options.progress)[0])
+    return {"folds": count, "figures": turns.summary(figures)}
+
+
+def search(data: Path, trials: int, options: Options) -> dict[str, Any]:
+    """Search SPACE for the first recipe with the least validation error. Errors: DataError, TrainingError."""
+    if options.study is None:
+        raise TrainingError("a search needs a file to keep its study in; give one with --study FILE")
+    sets = catalogues.load(data)
+    taught = [part.where(TRAIN) for part in sets]
+    layout = layout_of(taught)
+    training = examples(taught, layout)
+    validation = examples([part.where([VALIDATION]) for part in sets], layout)
+    recipe = _recipes(replace(options, study=None))[0]
+
+    def error(values: dict[str, Any], watch: Watch) -> float:
+        tried = replace(recipe, **values)
+        fitted = fit(training, validation, layout, tried, seed=options.seed, watch=watch, progress=options.progress)
+        return min(fitted.errors)
+
+    with one_thread():
+        return search_on(error, SPACE, trials, options.study, name=NAME, seed=options.seed)
+
+
+def _recipes(options: Options) -> Sequence[Recipe]:
+    """The recipes with what the options change: the best of a study in the first, the number of epochs in all."""
+    first = replace(RECIPES[0], **best_of(options.study, NAME)) if options.study else RECIPES[0]
+    recipes = (first, *RECIPES[1:])
+    return [recipe if options.epochs is None else replace(recipe, epochs=options.epochs) for recipe in recipes]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from models.data.splits import TRAIN, VALIDATION
 from models.data.titles import LabelledTitles
@@ -18,6 +16,9 @@ from models.text.compact import member, pack
 from models.text.layout import Layout
 from models.text.ngrams import BITS, CHARACTER_RUNS, MAX_CODE_POINTS, ngrams
 from models.text.predictor import KIND
+from models.train.options import NOWHERE, RunPlace
+from models.train.seeds import one_thread
+from models.train.team import Team
 from models.train.temperature import temperature
 from models.train.title_examples import Examples, examples
 from models.train.title_fit import Recipe, fit, logits
@@ -31,20 +32,37 @@ def fit_artifact(
     *,
     name: str,
     seed: int,
+    place: RunPlace = NOWHERE,
+    team: Team | None = None,
     progress: bool,
 ) -> Manifest:
-    """Fit on buckets 2-8, stop and calibrate on 9, store. Measuring it is models.evaluate's job."""
+    """Fit on buckets 2-8, stop and calibrate on 9, store. Measuring it is models.evaluate's job.
+
+    Each member has folders `member-k` of its own inside the `place`. The first process of a `team` stores.
+    """
     taught = [part.where(TRAIN) for part in sets]
     layout = layout_of(taught)
     training = examples(taught, layout)
     validation = examples([part.where([VALIDATION]) for part in sets], layout)
-    with _one_thread():
-        fitted = [fit(training, validation, layout, recipe, seed=seed, progress=progress) for recipe in recipes]
+    with one_thread():
+        fitted = [
+            fit(
+                training,
+                validation,
+                layout,
+                recipe,
+                seed=seed,
+                place=place.part(f"member-{number}"),
+                team=team,
+                progress=progress,
+            )
+            for number, recipe in enumerate(recipes)
+        ]
         tensors = pack([one.member for one in fitted])
         given = [{"size": asdict(recipe.size), "groups": recipe.groups, "vote": recipe.vote} for recipe in recipes]
         stored = [
-            member(tensors, place, layout, recipe.size, recipe.groups, recipe.vote)
-            for place, recipe in enumerate(recipes)
+            member(tensors, number, layout, recipe.size, recipe.groups, recipe.vote)
+            for number, recipe in enumerate(recipes)
         ]
         temperatures = _temperatures(stored, validation, layout)
     manifest = Manifest(
@@ -70,6 +88,8 @@ def fit_artifact(
             "data": {part.domain: part.fingerprint() for part in sets},
         },
     )
+    if team is not None and not team.first:
+        return manifest
     return save(output, manifest, tensors, {"layout": layout.to_table()})
 
 
@@ -81,14 +101,3 @@ def _temperatures(members: Sequence[Member], validation: Examples, layout: Layou
     counts = {**validation.counts, DOMAIN: np.eye(len(layout.domains), dtype=np.float32)[validation.domains]}
     found = {key: mean_log_probabilities([one[key] for one in each], votes) for key in each[0]}
     return {key: round(temperature(values.numpy(), counts[key]), 5) for key, values in found.items()}
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums of several threads come in no fixed order: one thread makes the weights reproducible."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

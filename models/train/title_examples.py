@@ -6,6 +6,7 @@ same loss as five rows, at a fifth of the price.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,13 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.titles)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of titles and counts: tells whether a resumed run sees the same data."""
+        digest = hashlib.sha256("\x1e".join(self.titles).encode("utf-8", "surrogatepass"))
+        for key, table in self.counts.items():
+            digest.update(key.encode() + table.tobytes())
+        return digest.hexdigest()
 
 
 def examples(parts: Sequence[LabelledTitles], layout: Layout) -> Examples:

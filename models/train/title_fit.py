@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from models.text.bags import Bags, Vocabulary
 from models.text.committee import DOMAIN, Member
 from models.text.layout import Layout
 from models.text.network import Size, TitleNetwork
 from models.text.ngrams import GROUPS, ngrams
+from models.train.loop import Settings, run
+from models.train.options import NOWHERE, RunPlace
+from models.train.rates import Rates
+from models.train.seeds import seeded
+from models.train.team import Rows, Team
 from models.train.title_examples import Examples
 from models.train.title_targets import Targets
-
-_WARM_UP = 0.05  # share of the steps
-_FLOOR = 0.02  # last learning rate, of the highest
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +52,69 @@ class Fitted:
 
 
 def fit(
-    training: Examples, validation: Examples, layout: Layout, recipe: Recipe, *, seed: int, progress: bool = True
+    training: Examples,
+    validation: Examples,
+    layout: Layout,
+    recipe: Recipe,
+    *,
+    seed: int,
+    place: RunPlace = NOWHERE,
+    team: Team | None = None,
+    watch: Callable[[int, float], None] | None = None,
+    progress: bool = True,
 ) -> Fitted:
     """Fit on `training`, stop by `validation`. Equal seeds give equal weights on one thread of the same machine."""
-    torch.manual_seed(seed)
-    random = np.random.default_rng(seed)
-    vocabulary = Vocabulary.seen(training.titles, recipe.at_least, recipe.groups)
-    bags, held_out = (vocabulary.bags(ngrams(given.titles)) for given in (training, validation))
-    network = TitleNetwork(len(vocabulary), recipe.size, layout, recipe.dropout)
-    targets = Targets(training, layout, recipe.count_power)
+    random = seeded(seed)
+    task = TitleTask(training, validation, layout, recipe)
     steps = math.ceil(len(training) / recipe.batch) * recipe.epochs
-    optimizer, schedule = _optimizer(network, recipe, steps)
-    best, errors = copy.deepcopy(network), list[float]()
-    epochs = tqdm(range(recipe.epochs), desc="epochs", disable=not progress)
-    for _ in epochs:
-        network.train()
-        for rows in _batches(len(training), recipe.batch, random):
-            pooled = _pool(network, bags.take(rows).thinned(recipe.thinning, recipe.emptied, random))
-            loss = targets.loss(network, pooled, rows)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-        errors.append(_error_on(network, held_out, validation, layout))
-        epochs.set_postfix(validation_error=f"{errors[-1]:.4f}")
-        # By error, not by loss: the loss soon grows with confidence alone, which the temperatures mend afterwards.
-        if errors[-1] == min(errors):
-            best = copy.deepcopy(network)
-        elif len(errors) - int(np.argmin(errors)) > recipe.patience:
-            break
-    return Fitted(Member(best.eval(), vocabulary, recipe.vote), errors)
+    optimizer = _optimizer(task.network, recipe)
+    identity = {"recipe": asdict(recipe), "seed": seed, "titles": [training.fingerprint(), validation.fingerprint()]}
+    errors = run(
+        task,
+        optimizer,
+        Rates(optimizer, "cosine", steps),
+        Settings(epochs=recipe.epochs, patience=recipe.patience, seed=seed),
+        random=random,
+        team=team,
+        checkpoints=place.checkpoints(identity),
+        log_dir=place.log_dir,
+        watch=watch,
+        progress=progress,
+    )
+    return Fitted(Member(task.network.eval(), task.vocabulary, recipe.vote), errors)
+
+
+class TitleTask:
+    """All heads of a layout, learnt from the titles of their domains. Judged by error, not by loss: the loss soon grows
+    with confidence alone, which the temperatures mend afterwards."""
+
+    def __init__(self, training: Examples, validation: Examples, layout: Layout, recipe: Recipe) -> None:
+        self.vocabulary = Vocabulary.seen(training.titles, recipe.at_least, recipe.groups)
+        self._bags, self._held_out = (self.vocabulary.bags(ngrams(given.titles)) for given in (training, validation))
+        self.network = TitleNetwork(len(self.vocabulary), recipe.size, layout, recipe.dropout)
+        self._targets = Targets(training, layout, recipe.count_power)
+        self._validation, self._layout, self._recipe = validation, layout, recipe
+
+    def order(self, random: np.random.Generator) -> list[Rows]:
+        """Batches of titles of all domains, mixed."""
+        order = random.permutation(len(self._bags))
+        return [order[first : first + self._recipe.batch] for first in range(0, len(order), self._recipe.batch)]
+
+    def loss(self, rows: Rows, random: np.random.Generator) -> Tensor:
+        """Cross-entropy of the domain and of every head, on thinned bags."""
+        bags = self._bags.take(rows)
+        if self._recipe.thinning or self._recipe.emptied:
+            bags = bags.thinned(self._recipe.thinning, self._recipe.emptied, random)
+        return self._targets.loss(self.network, _pool(self.network, bags), rows)
+
+    def error(self) -> float:
+        """Mean over heads of the share of validation rows answered wrong."""
+        found = logits(self.network, self._held_out, self._validation, self._layout)
+        wrong = []
+        for key, counts in self._validation.counts.items():
+            best = found[key].argmax(dim=1).numpy()
+            wrong.append(1 - counts[np.arange(len(counts)), best].sum() / max(1.0, float(counts.sum())))
+        return float(np.mean(wrong))
 
 
 def logits(network: TitleNetwork, bags: Bags, given: Examples, layout: Layout) -> dict[str, Tensor]:
@@ -101,27 +133,10 @@ def _pool(network: TitleNetwork, bags: Bags) -> Tensor:
     return network.pool(torch.from_numpy(bags.rows), torch.from_numpy(bags.offsets.astype(np.int32)))
 
 
-def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    order = random.permutation(count)
-    for first in range(0, count, size):
-        yield order[first : first + size]
-
-
-def _error_on(network: TitleNetwork, bags: Bags, given: Examples, layout: Layout) -> float:
-    found = logits(network, bags, given, layout)
-    wrong = []
-    for key, counts in given.counts.items():
-        best = found[key].argmax(dim=1).numpy()
-        wrong.append(1 - counts[np.arange(len(counts)), best].sum() / max(1.0, float(counts.sum())))
-    return float(np.mean(wrong))
-
-
-def _optimizer(
-    network: TitleNetwork, recipe: Recipe, steps: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """AdamW with a linear warm-up and a cosine down to _FLOOR; only the layers decay."""
+def _optimizer(network: TitleNetwork, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW; only the layers decay."""
     layers = [parameter for name, parameter in network.named_parameters() if name != "table"]
-    optimizer = torch.optim.AdamW(
+    return torch.optim.AdamW(
         [
             {"params": [network.table], "lr": recipe.table_rate, "weight_decay": 0.0},
             {"params": layers, "lr": recipe.layer_rate, "weight_decay": 0.01},
@@ -129,10 +144,3 @@ def _optimizer(
         betas=(0.9, 0.99),
         fused=True,
     )
-    warm = max(1, round(_WARM_UP * steps))
-
-    def rate(step: int) -> float:
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
-        return min(1.0, (step + 1) / warm) * (_FLOOR + (1 - _FLOOR) * cosine)
-
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate)

@@ -19,19 +19,53 @@ Progress = Annotated[bool, typer.Option("--progress/--no-progress", help="Show p
 @app.command()
 def products(
     data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
+    preset: Annotated[str, typer.Option(help="Which model to train; a wrong name lists them.")] = "fast",
     output: Output = Path(".shelfstream/artifacts/products"),
     epochs: Epochs = None,
     seed: Seed = 7,
+    device: Annotated[str, typer.Option(help="cpu or cuda; the fast model is fitted on the processor.")] = "cpu",
+    checkpoint_dir: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoints, one a minute; default: none are kept.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint, if there is one.")] = False,
+    log_dir: Annotated[Path | None, typer.Option(help="Folder for TensorBoard logs; default: none are kept.")] = None,
+    folds: Annotated[
+        int | None, typer.Option(min=3, help="Cross-validate with so many folds instead; nothing is stored.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option("--search", min=1, help="Search until the study has so many trials instead.")
+    ] = None,
+    study: Annotated[
+        Path | None, typer.Option(help="File of the search; without --search, train with the best it found.")
+    ] = None,
     as_json: Json = False,
     progress: Progress = True,
 ) -> None:
     """Train the model that reads product titles: attributes and categories.
 
+    Several processes share the work under torchrun: torchrun --nproc-per-node 2 -m streams.cli.main train products ...
+
     Example: shelfstream train products --data data --output artifacts/products
     """
-    from models.train.products import train
+    if folds and trials:
+        raise typer.BadParameter("--folds and --search are two things; ask for one at a time")
+    if resume and not checkpoint_dir:
+        raise typer.BadParameter("--resume needs the --checkpoint-dir to resume from")
+    from models.train.options import Options, RunPlace
+    from models.train.presets import door
 
-    print_result(train(data, output, epochs=epochs, seed=seed, progress=progress), as_json)
+    place = RunPlace(checkpoint_dir, resume, log_dir)
+    options = Options(epochs=epochs, seed=seed, device=device, place=place, study=study, progress=progress)
+    if folds:
+        result = door(preset, "cross_validate")(data, folds, options)
+    elif trials:
+        result = door(preset, "search")(data, trials, options)
+    else:
+        if study:
+            door(preset, "search")  # a preset that cannot search could not read what a search found
+        result = door(preset, "train")(data, output, options)
+    if result:  # only the first of several processes has one
+        print_result(result, as_json)
 
 
 @app.command()

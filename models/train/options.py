@@ -1,0 +1,50 @@
+"""What every preset of `shelfstream train products` can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from models.train.checkpoint import EVERY_S, Checkpoints
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlace:
+    """Where one run keeps its checkpoint and its logs; None = nowhere."""
+
+    checkpoint_dir: Path | None = None
+    resume: bool = False
+    log_dir: Path | None = None
+    every_s: float = EVERY_S  # between checkpoints inside an epoch
+
+    def part(self, name: str) -> RunPlace:
+        """The place of a run that is one of several: folders of that name inside."""
+        return replace(
+            self,
+            checkpoint_dir=self.checkpoint_dir / name if self.checkpoint_dir else None,
+            log_dir=self.log_dir / name if self.log_dir else None,
+        )
+
+    def checkpoints(self, identity: Mapping[str, Any]) -> Checkpoints | None:
+        """The run's checkpoints; see there for `identity`. Errors: TrainingError when they are of a begun run."""
+        if self.checkpoint_dir is None:
+            return None
+        return Checkpoints(self.checkpoint_dir, identity, resume=self.resume, every_s=self.every_s)
+
+
+NOWHERE = RunPlace()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of a training, search or cross-validation; a preset passes on what it has no use for."""
+
+    epochs: int | None = None  # None = the preset's own number
+    seed: int = 7
+    device: str = "cpu"
+    place: RunPlace = NOWHERE
+    study: Path | None = None  # a finished search whose best values are taken
+    baselines: bool = True
+    progress: bool = True
