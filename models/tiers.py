@@ -14,7 +14,7 @@ from models.columns import ModelInfo, ProductBatch, ProductColumns
 from models.registry import load
 from models.text.predictor import TOWER, ProductPredictor, load_products, sureness
 
-SURE_ABOVE = 0.9  # where neither a tower nor a setting says from which confidence the fast tier is believed
+SURE_ABOVE = 0.8  # where neither a tower nor a setting says from which confidence the fast tier is believed
 _PROBE = ["Men's navy blue cotton shirt", "Wireless keyboard with 2 AAA batteries", "Whole milk, 1 gallon"] * 8
 
 

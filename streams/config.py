@@ -95,7 +95,8 @@ class ProductSettings(_Group):
         None,
         ge=0,
         le=1,
-        description="confidence from which the fast model is believed; default: the artifact's, or 0.9",
+        description="share of its category and attributes that the fast model must expect to be right to be believed; "
+        "default: the artifact's, or 0.8",
     )
     encoder_budget_ms: float = Field(
         50, gt=0, le=10_000, description="the slower model may take this long of a window; what is left waits"

@@ -93,12 +93,12 @@ class EncoderTask:
         self._validation, self._layout, self._recipe, self._device = validation, layout, recipe, device
         self._starts, self._sizes = training.starts[:-1], np.diff(training.starts)
         shares = recipe.shares or [1.0] * len(self._sizes)
-        self._visited = [math.ceil(n * share) for n, share in zip(self._sizes, shares, strict=True)]
+        self._visited: list[int] = [math.ceil(n * share) for n, share in zip(self._sizes, shares, strict=True)]
 
     @property
     def steps(self) -> int:
         """Batches of an epoch."""
-        return -(-sum(self._visited) // self._recipe.batch)
+        return math.ceil(sum(self._visited) / self._recipe.batch)
 
     def order(self, random: np.random.Generator) -> list[Rows]:
         """Batches of the titles that are drawn for this epoch."""

@@ -61,7 +61,7 @@ class Shop:
     """A cascade with its rows, answered window by window as the pipeline does."""
 
     def __init__(self, fast: ProductPredictor, refiner: Any, rows: Rows | None = None, **given: Any) -> None:
-        given = {"sure_above": 0.9, "encoder_budget_ms": 1, **given}
+        given = {"sure_above": 0.8, "encoder_budget_ms": 1, **given}
         self.logic = make_product_logic(fast, refiner, ProductSettings(**given), lambda: NOW_MS)
         assert self.logic.later is not None
         self.later = self.logic.later
