@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,32 +27,13 @@ from models.registry import Manifest, content_version, load, save
 from models.train.marketplace_calibration import calibrate
 from models.train.marketplace_fit import Labels, Recipe, fit
 from models.train.marketplace_vectors import columns_of, rows_of, vectors_of
+from models.train.options import Options
 
 NAME = "shelfstream-marketplace"
 AT_LEAST, AT_MOST = 2, 8192  # texts that a known word is in; known words and pairs (a megabyte of evidence)
 
 
-class Wanted(Protocol):
-    """What of a run's options is read here."""
-
-    @property
-    def epochs(self) -> int | None:
-        """Passes over the data at most; None = the recipe's."""
-
-    @property
-    def seed(self) -> int:
-        """Of every random choice."""
-
-    @property
-    def baselines(self) -> bool:
-        """Whether they are measured too."""
-
-    @property
-    def progress(self) -> bool:
-        """Whether progress bars are shown."""
-
-
-def train(data: Path, output: Path, options: Wanted, cache: Path | None = None) -> dict[str, Any]:
+def train(data: Path, output: Path, options: Options, cache: Path | None = None) -> dict[str, Any]:
     """Fit, store and measure. `data` is the folder of the data sets, `output` the artifact's folder.
 
     Gives what the artifact is and its figures, as JSON-able values; the figures also go into its manifest.

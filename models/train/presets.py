@@ -18,6 +18,7 @@ from models.errors import TrainingError
 PRESETS = {
     "fast": "models.train.products",
     "encoder": "models.train.encoder_products",
+    "hybrid": "models.train.marketplace",
 }
 
 

@@ -20,6 +20,14 @@ Progress = Annotated[bool, typer.Option("--progress/--no-progress", help="Show p
 def products(
     data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
     artifact: Artifact = None,
+    tower: Annotated[
+        Path | None, typer.Option(help="Folder of the title model's encoder tower; default: the shipped one.")
+    ] = None,
+    fast_only: Annotated[bool, typer.Option("--fast-only", help="The title model's fast tier only, no tower.")] = False,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this model, may be given again: titles, goods, spans, price, taxonomy; default: all."),
+    ] = None,
     baselines: Baselines = True,
     card: Annotated[Path | None, typer.Option(help="Write the model card with its plots into this folder.")] = None,
     gap: Annotated[
@@ -30,7 +38,9 @@ def products(
     as_json: Json = False,
     progress: Progress = True,
 ) -> None:
-    """Accuracy and calibration of predicted categories and attributes; slices that fall behind are named.
+    """Accuracy and calibration of all product models; slices of titles that fall behind are named.
+
+    A model whose data are not in the folder is left out, which is said.
 
     Example: shelfstream evaluate products --data data --json
 
@@ -38,15 +48,31 @@ def products(
     """
     from models.evaluate.card import write_card
     from models.evaluate.judged import Judged
-    from models.evaluate.products import evaluate
+    from models.evaluate.parts import PARTS, TITLES, evaluate, of_titles, shipped_tower
     from models.evaluate.slices import gap_line
     from models.registry import load, shipped
 
+    wrong = set(part or ()) - set(PARTS)
+    if wrong:
+        raise typer.BadParameter(f"there is no product model {min(wrong)}; choose of {', '.join(PARTS)}")
+    if card is not None and part and TITLES not in part:
+        raise typer.BadParameter("the model card is of the title model; ask for --part titles too")
+    tower = None if fast_only else tower or shipped_tower(artifact)
     judged: list[Judged] = []
-    result = evaluate(data, artifact, baselines=baselines, progress=progress, gap=gap, keep=judged.append)
+    result = evaluate(
+        *(data, artifact),
+        tower=tower,
+        parts=part or (),
+        baselines=baselines,
+        progress=progress,
+        gap=gap,
+        keep=judged.append,
+    )
     print_result(result, as_json)
-    if card is not None:
-        files = write_card(card, load(artifact or shipped("products")), result, judged, gap)
+    for name, reason in result["skipped"].items():
+        print(f"left out: {name}: {reason}", file=sys.stderr)
+    if card is not None and judged:
+        files = write_card(card, load(artifact or shipped("products")), of_titles(result), judged, gap)
         print(f"model card: {', '.join(map(str, files))}", file=sys.stderr)
     for each in result["gaps"]:
         print(f"gap: {gap_line(each)}", file=sys.stderr)

@@ -23,10 +23,11 @@ def print_result(result: Mapping[str, Any], as_json: bool, console: Console | No
 
 
 def figures_table(rows: list[dict[str, Any]]) -> Table:
-    """A row per figure: set, task, metric, n, value, its 95 % interval, and a column per baseline."""
+    """A row per figure: model, set, task, metric, n, value, its 95 % interval, and a column per baseline."""
     names = list(dict.fromkeys(name for row in rows for name in row.get("baselines") or {}))
     table = Table(box=None)
-    for column in ("set", "task", "metric"):
+    words = ["model"] * any("model" in row for row in rows) + ["set", "task", "metric"]
+    for column in words:
         table.add_column(column, overflow="fold")
     for column in ("n", "value", "95 %", *names):
         table.add_column(column, justify="right", overflow="fold")
@@ -35,7 +36,7 @@ def figures_table(rows: list[dict[str, Any]]) -> Table:
         interval = "-" if low is None or high is None else f"{_number(low)}–{_number(high)}"
         others = row.get("baselines") or {}
         table.add_row(
-            *(str(row[column]) for column in ("set", "task", "metric")),
+            *(str(row.get(column, "")) for column in words),
             *(_number(row["n"]), _number(row["value"]), interval),
             *(_number(others[name]) if others.get(name) is not None else "-" for name in names),
         )

@@ -112,7 +112,7 @@ def test_the_command_fails_on_a_gap_only_when_asked(
 ) -> None:
     monkeypatch.setattr(catalogues, "load", lambda data: [wrong_where_short(groceries())])
     asked = ["evaluate", "products", "--data", str(tmp_path), "--artifact", str(artifact)]
-    asked += ["--no-baselines", "--no-progress", "--json"]
+    asked += ["--part", "titles", "--no-baselines", "--no-progress", "--json"]
     calm = CliRunner().invoke(main.app, [*asked, "--gap", "1", "--fail-on-gap", "--card", str(tmp_path / "card")])
     assert calm.exit_code == 0, calm.output
     assert "gap: " not in calm.stderr
