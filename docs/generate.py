@@ -111,7 +111,7 @@ def models() -> str:
         "",
         (HERE / "models-notes.md").read_text().strip(),
     ]
-    for kind in ("products", "behaviour"):
+    for kind in (*PRODUCT_MODELS, "behaviour"):
         manifest = _manifest(kind)
         parts += ["", f"## {manifest['name']} {manifest['version']}"]
         for data in dict.fromkeys(figure["set"] for figure in manifest["metrics"]["figures"]):
@@ -150,11 +150,18 @@ def _manifest(kind: str) -> dict[str, Any]:
 
 
 def _row(figure: dict[str, Any], names: list[str]) -> str:
-    beside = [f"{figure['baselines'][name]:.3f}" if name in figure["baselines"] else "" for name in names]
-    value = f"**{figure['value']:.3f}** [{figure['low']:.3f}, {figure['high']:.3f}]"
+    beside = [_number(figure["baselines"].get(name)) for name in names]
+    value = f"**{_number(figure['value'])}**"
+    if figure.get("low") is not None:
+        value += f" [{_number(figure['low'])}, {_number(figure['high'])}]"
     return f"| {figure['task']} | {figure['metric']} | {figure['n']:,} | {value} | {' | '.join(beside)} |"
 
 
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+PRODUCT_MODELS = ("products", "products-encoder", "marketplace", "spans", "price", "taxonomy")
 BAG, TFIDF, LSTM, FREQUENCY = "plain n-gram bag", "tf-idf + logistic regression", "plain LSTM", "frequency"
 HEADLINES = (
     *(("fashion", head, "accuracy", BAG, TFIDF) for head in ("articleType", "baseColour", "gender", "season", "usage")),

@@ -31,6 +31,7 @@ class ProductColumns:
     hints: list[str | None] | None = None  # the catalogue's own category, free text
     images: list[NDArray[np.uint8] | None] | None = None  # each as models.image.decode gives it; broken ones are None
     prices: list[float | None] | None = None  # in the currency of the event
+    currencies: list[str | None] | None = None  # ISO 4217
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from models.registry import load
 from models.text.predictor import TOWER, ProductPredictor, load_products, sureness
 
 SURE_ABOVE = 0.8  # where neither a tower nor a setting says from which confidence the fast tier is believed
+SHIPPED = Path("shipped")
 _PROBE = ["Men's navy blue cotton shirt", "Wireless keyboard with 2 AAA batteries", "Whole milk, 1 gallon"] * 8
 
 
@@ -69,11 +70,16 @@ def load_tiers(
 ) -> tuple[ProductPredictor, Refiner | None]:
     """The fast tier of an artifact folder (None: the shipped one), and the slower one, if a folder of it is given.
 
-    The slower one is a tower that was trained beside the fast one, or a product model of its own.
+    The slower one is a tower that was trained beside the fast one, a product model of its own or, for SHIPPED, all
+    product models of the package.
     Errors: ArtifactError, also when the tower was trained beside another one.
     """
     if encoder is None:
         return load_products(products, device), None
+    if encoder == SHIPPED:
+        from models.panel import load_panel  # five models with two encoders: only for those who want them
+
+        return load_panel(products, device)
     if load(encoder).manifest.kind == TOWER:
         whole = load_products(products, device, tower=encoder)
         return whole, PredictorRefiner(whole)

@@ -90,7 +90,10 @@ class ModelSettings(_Group):
 class ProductSettings(_Group):
     """The cascade: a fast model answers every product, a slower one those that it is not sure of."""
 
-    encoder: Path | None = Field(None, description="folder of the slower model's artifact; default: no such model")
+    encoder: Path | None = Field(
+        None,
+        description="folder of the slower model's artifact, or `shipped`: all models of the package; default: none",
+    )
     sure_above: float | None = Field(
         None,
         ge=0,

@@ -64,6 +64,7 @@ class Inputs:
             hints=texts.get("category_hint"),
             images=[picture.pixels for picture in pictures] if "image" in self._reads else None,
             prices=[product.price for product in products] if "price" in self._reads else None,
+            currencies=[product.currency for product in products] if "price" in self._reads else None,
         )
 
     def notes(self, products: Sequence[ProductUpsert], pictures: Sequence[Picture]) -> list[bytes]:
@@ -120,5 +121,5 @@ class Content:
             digest.update(b"\0image\0%b\0" % (product.image_uri or "").encode())
             digest.update(product.image or b"")
         if self._price:
-            digest.update(b"\0price\0%r" % product.price)
+            digest.update(b"\0price\0%r %r" % (product.price, product.currency))
         return digest.digest()

@@ -1,0 +1,110 @@
+"""All product models asked in turn: who answers, and what is said besides."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.columns import ProductBatch, ProductColumns
+from models.panel import ProductPanel
+from models.tiers import SHIPPED, load_tiers
+
+TITLES = [
+    "Nike Men Navy Blue Polo Tshirt",
+    "男士纯棉圆领短袖T恤",
+    "Stainless steel electric kettle 1.7 L",
+    "Alisha Solid Women's Cycling Shorts",
+    "Samsung Galaxy S6 32GB gold",
+    "",
+    "\u202egnihtemos",
+]
+
+
+@pytest.fixture(scope="module")
+def panel() -> ProductPanel:
+    found = load_tiers(None, SHIPPED)[1]
+    assert isinstance(found, ProductPanel)
+    return found
+
+
+@pytest.fixture(scope="module")
+def answers(panel: ProductPanel) -> ProductBatch:
+    return panel.refine(ProductColumns(TITLES))
+
+
+def path(panel: ProductPanel, batch: ProductBatch, row: int) -> tuple[str, ...]:
+    return panel.categories[batch.category_ids[row, 0]]
+
+
+def test_what_the_titles_model_knows_is_answered_by_it_and_has_a_taxonomy_id(
+    panel: ProductPanel, answers: ProductBatch
+) -> None:
+    assert path(panel, answers, 0) == ("Apparel", "Topwear", "Tshirts")
+    assert answers.taxonomy_ids is not None
+    assert answers.taxonomy_ids[0][0] == "aa-1-13-8"
+    said = {panel.attributes[i] for i in answers.attribute_ids[0] if i >= 0}
+    assert ("baseColour", "Navy Blue") in said
+
+
+def test_a_chinese_title_has_a_category_of_the_taxonomy_and_no_english_attributes(
+    panel: ProductPanel, answers: ProductBatch
+) -> None:
+    assert answers.taxonomy_ids is not None
+    assert answers.taxonomy_ids[1][0] == "aa-1-13-8"
+    assert path(panel, answers, 1)[-1] == "T-Shirts"
+    assert (answers.attribute_ids[1] == -1).all()
+
+
+def test_goods_that_the_titles_model_does_not_know_are_answered_by_another(
+    panel: ProductPanel, answers: ProductBatch
+) -> None:
+    assert "Kitchen" in path(panel, answers, 2)[0]
+
+
+def test_each_part_of_a_title_says_one_thing(answers: ProductBatch) -> None:
+    assert answers.extracted is not None
+    said = {one.name: TITLES[3][one.start : one.end] for one in answers.extracted[3]}
+    assert said["Brand"].startswith("Alisha")
+    for spans in answers.extracted:
+        ends = sorted((one.start, one.end) for one in spans)
+        assert all(first[1] <= second[0] for first, second in pairwise(ends))
+
+
+def test_confidences_fall_and_stay_within_bounds(answers: ProductBatch) -> None:
+    assert (np.diff(answers.category_confidence, axis=1) <= 1e-6).all()
+    assert ((answers.category_confidence >= 0) & (answers.category_confidence <= 1)).all()
+    assert answers.category_confidence[5, 0] < 0.6  # an empty title
+
+
+def test_an_answer_does_not_depend_on_its_neighbours(panel: ProductPanel, answers: ProductBatch) -> None:
+    for row, title in enumerate(TITLES):
+        alone = panel.refine(ProductColumns([title]))
+        assert alone.category_ids[0].tolist() == answers.category_ids[row].tolist()
+        np.testing.assert_allclose(alone.category_confidence[0], answers.category_confidence[row], atol=1e-4)
+
+
+def test_a_price_is_judged_in_its_own_currency(panel: ProductPanel) -> None:
+    asked = ProductColumns([TITLES[3]] * 4, prices=[999.0, 9e6, 9e6, None], currencies=["INR", "INR", "XXX", "INR"])
+    found = panel.refine(asked)
+    assert found.prices is not None
+    assert found.far_outside is not None
+    low, median, high = found.prices[0]
+    assert 100 < low < median < high < 10_000
+    assert found.far_outside.tolist() == [False, True, False, False]
+    assert np.isnan(found.prices[2]).all()
+
+
+def test_a_picture_counts(panel: ProductPanel) -> None:
+    blank = np.full((224, 224, 3), 255, dtype=np.uint8)
+    words = ProductColumns([TITLES[2]])
+    seen = panel.refine(replace(words, images=[blank]))
+    assert seen.category_confidence[0, 0] != panel.refine(words).category_confidence[0, 0]
+
+
+def test_the_version_names_every_model(panel: ProductPanel) -> None:
+    assert panel.info.version.startswith("1-")
+    assert {"title", "image", "price"} <= panel.reads
+    assert len(panel.categories) > 10_595
+    assert Path("shipped") == SHIPPED
