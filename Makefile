@@ -7,6 +7,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := $(BIN)/uv pip
 INSTALL := $(UV) install --quiet --python $(BIN)/python
 LOCKED := $(INSTALL) --require-hashes --requirement
+BESIDE = --numprocesses 2 --dist loadfile
 PAGES = $(BIN)/python -m benchmarks.pages && $(BIN)/python docs/generate.py
 COMPILE := $(UV) compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
@@ -22,13 +23,13 @@ demo: $(VENV)/run.stamp ## Kafka, events and live predictions in this terminal; 
 test: test-unit test-contract test-integration test-faults-short ## All tests: unit, contract, integration on a real Kafka, some faults
 
 test-unit: $(VENV)/dev.stamp ## Fast tests without network
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest $(BESIDE) tests/unit
 
 test-contract: $(VENV)/dev.stamp ## What is promised to others: golden bytes, schemas, imports, docs
-	$(BIN)/python -m pytest tests/contract
+	$(BIN)/python -m pytest $(BESIDE) tests/contract
 
 test-integration: $(VENV)/dev.stamp ## Whole agents on a real Kafka
-	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest $(BESIDE) tests/integration
 
 test-faults-short: $(VENV)/dev.stamp ## The faults that every change must stand: two minutes
 	$(BIN)/python -m pytest tests/faults

@@ -60,7 +60,7 @@ def evaluate(
     return {
         "artifacts": {name: one["artifact"] for name, one in measured.items()},
         "figures": [{"model": name, **row} for name, one in measured.items() for row in one["figures"]],
-        "slices": [{"model": name, **row} for name, one in measured.items() for row in one["slices"]],
+        "slices": [{"model": name, **row} for name, one in measured.items() for row in one.get("slices", [])],
         "baselines": list(dict.fromkeys(name for one in measured.values() for name in one["baselines"])),
         "gaps": measured[TITLES]["gaps"] if TITLES in measured else [],
         "skipped": skipped,

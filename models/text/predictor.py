@@ -14,6 +14,7 @@ makes the answer surer. A hint is weighed as models.text.hints says. An answer d
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from models.columns import ModelInfo, ProductBatch, ProductColumns
 from models.encoder.member import encoder_member
 from models.errors import ArtifactError, BatchError
 from models.registry import Artifact, load, shipped
+from models.taxonomy.mapping import category_of
 from models.text.committee import DOMAIN, Committee, Voter
 from models.text.compact import member
 from models.text.hints import Hints
@@ -58,6 +60,7 @@ class ProductPredictor:
         self.layout = layout
         self.categories = layout.categories()
         self.attributes = layout.attributes()
+        self._taxonomy_ids = [category_of(domain.name, path[-1]) for domain in layout.domains for path in domain.paths]
         self.committee = Committee(layout, self.members, temperatures, device)
         self._whole = None if tower is None else self._with(tower, device)
         self.tower = None if tower is None else ModelInfo(tower.manifest.name, tower.manifest.version)
@@ -129,7 +132,8 @@ class ProductPredictor:
                 hints = None if products.hints is None else [products.hints[i] for i in rows]
                 for place in _take_surer(answer, rows, self._answer(longer, hints, committee)):
                     texts[rows[place]] = longer[place]
-        return texts, answer
+        named = [[self._taxonomy_ids[i] if i >= 0 else None for i in row] for row in answer.category_ids.tolist()]
+        return texts, replace(answer, taxonomy_ids=named)
 
     def _answer(self, texts: list[str], hints: list[str | None] | None, committee: Committee) -> ProductBatch:
         found = committee.probabilities(texts)

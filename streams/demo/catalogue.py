@@ -25,10 +25,13 @@ class Product:
     path: tuple[str, ...]
     domain: str
     unseen: bool
+    image: bytes | None = None
 
     def event(self, updated_at: int) -> bytes:
-        """Its product event: id and title, no category."""
-        return encode(ProductUpsert(product_id=self.product_id, title=self.title, updated_at=updated_at))
+        """Its product event: id, title and picture, no category."""
+        return encode(
+            ProductUpsert(product_id=self.product_id, title=self.title, updated_at=updated_at, image=self.image)
+        )
 
 
 class Catalogue:

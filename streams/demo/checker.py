@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from aiokafka import ConsumerRecord
@@ -18,10 +19,12 @@ from streams.demo.latency import Latencies, RecentLatencies
 from streams.demo.ledger import Ledger
 from streams.demo.purchases import NONE, Year, line_of
 from streams.demo.score import Scores
+from streams.demo.showcase import Showcase
 
 TOP = 10
 SHOWN = 3  # of the categories that a prediction names
 KEPT_ROWS = 8  # for the screen
+A = TypeVar("A", ProductCategories, ProductAttributes)
 ROWS_A_READ = 2  # of one fetch of a partition: more could not be read anyway
 NOT_SENT = -1  # the number of an answer to something that is not ours; the ledger counts it as strange
 
@@ -63,6 +66,8 @@ class Checker:
         self.recent = {"products": RecentLatencies(), "behaviour": RecentLatencies()}
         self.product_rows: deque[ProductRow] = deque(maxlen=KEPT_ROWS)
         self.user_rows: deque[UserRow] = deque(maxlen=KEPT_ROWS)
+        self.showcase = Showcase()
+        self.refined = 0  # products that the slower models answered after the fast one
         self.models: dict[str, dict[str, str]] = {}
         self._year = year
         self._unseen = year.in_test & households_unseen
@@ -86,7 +91,13 @@ class Checker:
 
     def read_categories(self, records: Sequence[ConsumerRecord], now_s: float) -> None:
         """Predicted categories of products, in the order of one partition."""
-        answers = [self._categories.decode(record.value) for record in records]
+        decoded = [self._categories.decode(record.value) for record in records]
+        for answer in decoded:
+            self.showcase.categories(answer)
+        answers = self._first(PRODUCT_CATEGORIES.name, decoded)
+        self.refined += len(decoded) - len(answers)
+        if not answers:
+            return
         numbers = [self._number_of.get(answer.product_id, NOT_SENT) for answer in answers]
         fresh, took_ms = self.products.receive(PRODUCT_CATEGORIES.name, numbers, now_s)
         self._time("products", took_ms, now_s)
@@ -102,7 +113,12 @@ class Checker:
 
     def read_attributes(self, records: Sequence[ConsumerRecord], now_s: float) -> None:
         """Predicted attributes of products; a supermarket product has a department."""
-        answers = [self._attributes.decode(record.value) for record in records]
+        decoded = [self._attributes.decode(record.value) for record in records]
+        for answer in decoded:
+            self.showcase.attributes(answer)
+        answers = self._first(PRODUCT_ATTRIBUTES.name, decoded)
+        if not answers:
+            return
         numbers = [self._number_of.get(answer.product_id, NOT_SENT) for answer in answers]
         fresh, _ = self.products.receive(PRODUCT_ATTRIBUTES.name, numbers, now_s)
         answer_of = dict(zip(numbers, answers, strict=True))
@@ -136,6 +152,16 @@ class Checker:
             place = f"{letter.source.topic}[{letter.source.partition}]@{letter.source.offset}"
             self.first_letter = self.first_letter or f"{place}: {letter.reason}: {letter.error}"
         self.letters += len(records)
+
+    def _first(self, output: str, answers: Sequence[A]) -> list[A]:
+        """Those that are no refinement of an answer that came before."""
+        kept, came = list[A](), set[int]()
+        for answer in answers:
+            number = self._number_of.get(answer.product_id, NOT_SENT)
+            if not (answer.revision and (number in came or self.products.has(output, number))):
+                kept.append(answer)
+            came.add(number)
+        return kept
 
     def _time(self, agent: str, took_ms: NDArray[np.float64], now_s: float) -> None:
         self.latency[agent].add(took_ms)

@@ -39,6 +39,10 @@ class Ledger:
         self.answered[output] += len(fresh)
         return fresh, (now_s - self._sent_at[fresh]) * 1e3
 
+    def has(self, output: str, number: int) -> bool:
+        """Whether the event was answered there."""
+        return 0 <= number < self.sent and bool(self._came[output][number])
+
     @property
     def complete(self) -> int:
         """Events that were answered in every output topic, as far as counts can tell."""

@@ -1,7 +1,7 @@
 """What the demo found, as facts for a program and as a verdict: do the counts match?"""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -52,6 +52,8 @@ def make_report(checker: Checker, timing: Timing, kafka: str, *, stopped: bool) 
             "in_per_second": round(sent / timing.feed, 1) if timing.feed else 0.0,
             "out_per_second": round(answered / busy, 1) if busy else 0.0,
         },
+        "refined": checker.refined,
+        "showcase": {name: asdict(one) for name, one in checker.showcase.shown.items()},
         "latency": {agent: latency.summary() for agent, latency in checker.latency.items()},
         "quality": checker.scores.rows(),
         "seconds": {

@@ -26,11 +26,13 @@ from streams.demo.options import DemoOptions
 from streams.demo.purchases import load_year
 from streams.demo.report import Report, Timing, make_report
 from streams.demo.session import Data, Place, Session
+from streams.demo.showcase import showcase
 from streams.demo.signals import Signals
 from streams.demo.views import Sampler, open_view, save_screen
 from streams.demo.worker import run_worker
 
 T = TypeVar("T")
+SURE_ABOVE = "0.45"  # all models are asked of 1 supermarket product in 80: two processors have a shop to serve as well
 
 
 def run_demo(options: DemoOptions, console: Console) -> Report:
@@ -106,7 +108,9 @@ def leaves_test_out(artifact: Path, kind: str) -> bool:
 
 def _variables(run: str, servers: str, state: Path, given: Settings) -> dict[str, str]:
     """The worker's settings that are the run's own; the others are the user's."""
+    whole = {"PRODUCTS_ENCODER": "shipped", "PRODUCTS_SURE_ABOVE": SURE_ABOVE} if given.products.encoder is None else {}
     return {
+        **whole,
         "NAME": run,
         "KAFKA_BOOTSTRAP_SERVERS": servers,
         "TOPICS_PREFIX": f"{run}-",
@@ -119,7 +123,7 @@ def _load(products_unseen: bool) -> Data:
     return Data(
         load_year(),
         Catalogue(test_is_unseen=products_unseen),
-        electronics_sample(test_is_unseen=products_unseen),
+        [*showcase(), *electronics_sample(test_is_unseen=products_unseen)],
     )
 
 

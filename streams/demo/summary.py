@@ -9,10 +9,13 @@ from rich.text import Text
 
 from streams.demo.report import Report
 
+SHOWN = 5  # attributes of a product
+
 
 def summarize(report: Report) -> RenderableType:
     """Counts, latencies, quality and the verdict."""
-    return Group(_counts(report.facts), _latency(report.facts), _quality(report.facts), _verdict(report))
+    facts = report.facts
+    return Group(_counts(facts), _latency(facts), _quality(facts), _showcase(facts), _verdict(report))
 
 
 def _counts(facts: dict[str, Any]) -> Table:
@@ -36,6 +39,20 @@ def _quality(facts: dict[str, Any]) -> Table:
         table.add_row(row["task"], row["metric"], _share(row["value"]), f"{row['n']:,}")
         if "baseline" in row:
             table.add_row("  baseline: own, then all counts", "", _share(row["baseline"]), f"{row['n']:,}")
+    return table
+
+
+def _showcase(facts: dict[str, Any]) -> Table:
+    table = _table("a product of each kind", "category, its chance and id in Shopify's taxonomy", "attributes")
+    for column in table.columns[1:]:
+        column.justify = "left"
+    for name, one in facts["showcase"].items():
+        if not one["category"]:
+            continue
+        picture = " + picture" if one["inputs"].get("image") == "read" else ""
+        where = f"{' > '.join(one['category'])}, {_share(one['confidence'])}, {one['taxonomy_id'] or 'no id'}"
+        said = ", ".join(f"{key} {value}" for key, value in list(one["attributes"].items())[:SHOWN])
+        table.add_row(f"{name}: {one['title']}{picture}", f"{where} ({one['tier']} tier)", said)
     return table
 
 
