@@ -33,7 +33,7 @@ from models.text.predictor import ALTERNATIVES, TOWER, ProductPredictor, load_pr
 
 NAME = "shelfstream-panel"
 DOUBT = 0.6  # below this confidence of the category the next model is asked too
-SAID = 0.5  # from this confidence a value in the title is given
+SAID = 0.8  # from this confidence a value in the title is given: where every attribute is tried, less is mostly wrong
 MOST_SAID = 80  # letters of such a value
 LEVEL = " > "  # between the levels of the goods' categories
 LATIN_END = "\u0250"  # letters from here on are none that the closed set's titles have
