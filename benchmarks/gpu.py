@@ -142,11 +142,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for each job and device")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     given = parser.parse_args(arguments)
-    if given.device == "cuda" and not torch.cuda.is_available():
+    kind = torch.device(given.device).type
+    if kind == "cuda" and not torch.cuda.is_available():
         print("torch sees no CUDA device here; run this where there is one", file=sys.stderr)
         return 2
     rows = measure(given.device, given.seconds)
-    name = torch.cuda.get_device_name() if given.device == "cuda" else given.device
+    name = torch.cuda.get_device_name(given.device) if kind == "cuda" else given.device
     if given.json:
         print(json.dumps({"device": name, "torch": torch.__version__, "rows": [asdict(row) for row in rows]}))
     else:

@@ -107,7 +107,8 @@ def models() -> str:
         "",
         "The figures are those in the artifacts' manifests, on test groups (bucket 0 by SHA-1 of the title or household) that no",
         "training, early stopping or calibration saw; in brackets the 95 % bootstrap interval over groups. Baselines ran in the",
-        "same evaluation. `shelfstream evaluate products --data DIR` and `shelfstream evaluate behaviour` measure them again.",
+        "same evaluation. `shelfstream evaluate products --data DIR` and `shelfstream evaluate behaviour` measure them again;",
+        "the first table is that of `--part titles --fast-only`.",
         "",
         (HERE / "models-notes.md").read_text().strip(),
     ]

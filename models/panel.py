@@ -38,7 +38,12 @@ MOST_SAID = 80  # letters of such a value
 LEVEL = " > "  # between the levels of the goods' categories
 LATIN_END = "\u0250"  # letters from here on are none that the closed set's titles have
 MARKETS = {"INR": "marketplace", "GBP": "gifts"}  # whose prices were learnt, by currency
-PROBE = ["Men's navy blue cotton shirt", "Wireless keyboard with 2 AAA batteries", "Whole milk, 1 gallon"] * 4
+PROBE = [
+    "Men's navy blue cotton shirt",
+    "电热水壶 1.7升",
+    "zzyzx 17",
+    "Whole milk, 1 gallon",
+] * 4  # most are asked of all
 
 
 class ProductPanel:
@@ -84,11 +89,12 @@ class ProductPanel:
         batch = own(products)
         foreign = np.array([_is_foreign(title) for title in products.titles])
         pictures = products.images or [None] * len(products.titles)
+        for row in np.flatnonzero(foreign):
+            _replace(batch, int(row), np.zeros(0, np.int32), np.zeros(0, np.float32))
         doubtful = batch.category_confidence[:, 0] < DOUBT
         seen = np.array([picture is not None for picture in pictures])
-        self._ask_goods(batch, products, np.flatnonzero((seen | doubtful) & (seen | ~foreign)))
-        doubtful = batch.category_confidence[:, 0] < DOUBT
-        self._ask_taxonomy(batch, products.titles, np.flatnonzero(doubtful | (foreign & ~seen)), foreign)
+        self._ask_goods(batch, products, np.flatnonzero(seen | (doubtful & ~foreign)))
+        self._ask_taxonomy(batch, products.titles, np.flatnonzero(batch.category_confidence[:, 0] < DOUBT))
         ranges, outside = self._price_ranges(products)
         return ProductBatch(
             batch.category_ids,
@@ -130,18 +136,18 @@ class ProductPanel:
                 ids = found.category_ids[place] + self._first_goods
                 _replace(batch, int(row), ids, found.category_confidence[place])
 
-    def _ask_taxonomy(
-        self, batch: ProductBatch, titles: list[str], rows: NDArray[np.int64], foreign: NDArray[np.bool_]
-    ) -> None:
+    def _ask_taxonomy(self, batch: ProductBatch, titles: list[str], rows: NDArray[np.int64]) -> None:
         if not len(rows):
             return
         found = self._taxonomy.run([titles[i] for i in rows])
         places = self._taxonomy.tree.places
         for at, row in enumerate(rows):
-            if foreign[row] or found.confidence[at] > batch.category_confidence[row, 0]:
+            if found.confidence[at] > batch.category_confidence[row, 0]:
                 ids = np.array([places[str(id_)] for id_ in found.ids[at]], dtype=np.int32) + self._first_taxonomy
-                # the first has a calibrated confidence, the others keep their proportion to it
-                confidence = found.scores[at] * (found.confidence[at] / max(found.scores[at, 0], 1e-9))
+                first, scores = found.confidence[at], found.scores[at]
+                # The first has a calibrated confidence; the others share what it leaves, as they share the candidates'.
+                confidence = np.minimum(scores * ((1 - first) / max(1 - scores[0], 1e-9)), first)
+                confidence[0] = first
                 _replace(batch, int(row), ids, confidence)
 
     def _said(self, titles: list[str]) -> list[list[Extracted]]:

@@ -3,7 +3,7 @@
     in    length (4 bytes, little-endian), the bytes of a picture
     out   0x00, SIDE x SIDE x 3 bytes of pixels;  or 0x01, length, "reason\\ndetail" as UTF-8
 
-It ends when its input does. It can have no more memory than decoding needs, and no more files.
+It ends when its input does. It can have no more memory than decoding needs, and leaves no core file.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import torch
 from models.data import marketplace
 from models.data.marketplace import SEPARATOR, Goods
 from models.data.splits import TRAIN, VALIDATION
+from models.errors import TrainingError
 from models.fusion.artifact import KIND, pack, unpack
 from models.fusion.columns import GoodsColumns
 from models.fusion.network import Inputs, Size
@@ -27,7 +28,7 @@ from models.registry import Manifest, content_version, load, save
 from models.train.marketplace_calibration import calibrate
 from models.train.marketplace_fit import Labels, Recipe, fit
 from models.train.marketplace_vectors import columns_of, rows_of, vectors_of
-from models.train.options import Options
+from models.train.options import NOWHERE, Options
 
 NAME = "shelfstream-marketplace"
 AT_LEAST, AT_MOST = 2, 8192  # texts that a known word is in; known words and pairs (a megabyte of evidence)
@@ -37,10 +38,12 @@ def train(data: Path, output: Path, options: Options, cache: Path | None = None)
     """Fit, store and measure. `data` is the folder of the data sets, `output` the artifact's folder.
 
     Gives what the artifact is and its figures, as JSON-able values; the figures also go into its manifest.
-    Errors: DataError when the data set is missing.
+    Errors: DataError when the data set is missing, TrainingError for options that it has no use for.
     """
     from models.evaluate.marketplace import evaluate
 
+    if options.place != NOWHERE or options.study is not None or options.device != "cpu":
+        raise TrainingError("the preset hybrid is fitted on the processor, without checkpoints, logs or a study")
     goods = marketplace.load(data)
     recipe = Recipe() if options.epochs is None else replace(Recipe(), epochs=options.epochs)
     reader = GoodsReader()

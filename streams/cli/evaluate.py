@@ -29,7 +29,9 @@ def products(
         typer.Option(help="Only this model, may be given again: titles, goods, spans, price, taxonomy; default: all."),
     ] = None,
     baselines: Baselines = True,
-    card: Annotated[Path | None, typer.Option(help="Write the model card with its plots into this folder.")] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Write the model card of the fast tier with its plots into this folder.")
+    ] = None,
     gap: Annotated[
         float,
         typer.Option(min=0, max=1, help="Accuracy by which a slice may lie below the whole, beyond its interval."),
@@ -57,7 +59,7 @@ def products(
         raise typer.BadParameter(f"there is no product model {min(wrong)}; choose of {', '.join(PARTS)}")
     if card is not None and part and TITLES not in part:
         raise typer.BadParameter("the model card is of the title model; ask for --part titles too")
-    tower = None if fast_only else tower or shipped_tower(artifact)
+    tower = None if fast_only or card is not None else tower or shipped_tower(artifact)
     judged: list[Judged] = []
     result = evaluate(
         *(data, artifact),
@@ -71,7 +73,10 @@ def products(
     print_result(result, as_json)
     for name, reason in result["skipped"].items():
         print(f"left out: {name}: {reason}", file=sys.stderr)
-    if card is not None and judged:
+    if (card is not None or fail_on_gap) and not judged:
+        print("the title model was not measured, so there is no card and no gap to judge", file=sys.stderr)
+        raise typer.Exit(1)
+    if card is not None:
         files = write_card(card, load(artifact or shipped("products")), of_titles(result), judged, gap)
         print(f"model card: {', '.join(map(str, files))}", file=sys.stderr)
     for each in result["gaps"]:

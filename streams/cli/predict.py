@@ -15,7 +15,9 @@ app = typer.Typer(no_args_is_help=True, help="Answer a file of products or event
 Input = Annotated[Path, typer.Option("--input", help="JSON lines, one message each; - reads standard input.")]
 Output = Annotated[Path, typer.Option("--output", help="JSON lines, the answers; - writes standard output.")]
 Artifact = Annotated[Path | None, typer.Option(help="Folder of the model's artifact; default: the shipped one.")]
-Encoder = Annotated[Path | None, typer.Option(help="Folder of a slower model; default: products.encoder, or none.")]
+Encoder = Annotated[
+    Path | None, typer.Option(help="Folder of a slower model, or `shipped`: all models; default: products.encoder.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 STANDARD = Path("-")
 
@@ -50,7 +52,11 @@ def products(
     logic = make_product_logic(model, refiner, settings.products, now_ms, pictures=pictures, hurry=False)
     calm_collector()
     with _reading(input) as lines, _writing(output) as out:
-        _finish(_write(predict_products(model, lines, now_ms, logic=logic), out))
+        try:
+            _finish(_write(predict_products(model, lines, now_ms, logic=logic), out))
+        finally:
+            if pictures is not None:
+                pictures.close()
 
 
 @app.command()

@@ -101,14 +101,17 @@ class Checker:
         numbers = [self._number_of.get(answer.product_id, NOT_SENT) for answer in answers]
         fresh, took_ms = self.products.receive(PRODUCT_CATEGORIES.name, numbers, now_s)
         self._time("products", took_ms, now_s)
-        self.models["products"] = {"name": answers[-1].model.name, "version": answers[-1].model.version}
+        for answer in answers:
+            if answer.tier == "fast":
+                self.models["products"] = {"name": answer.model.name, "version": answer.model.version}
         answer_of = dict(zip(numbers, answers, strict=True))
         for number in fresh:
             product, answer = self._catalogue[number], answer_of[number]
             path = tuple(answer.categories[0].path) if answer.categories else ()
             if product.unseen:
                 self.scores.products[f"{product.domain} category"].add(path == product.path)
-        for number in fresh[-ROWS_A_READ:]:
+        judged = [number for number in fresh if any(self._catalogue[number].path)]
+        for number in judged[-ROWS_A_READ:]:
             self.product_rows.append(_product_row(self._catalogue[number], answer_of[number]))
 
     def read_attributes(self, records: Sequence[ConsumerRecord], now_s: float) -> None:

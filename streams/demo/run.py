@@ -32,7 +32,7 @@ from streams.demo.views import Sampler, open_view, save_screen
 from streams.demo.worker import run_worker
 
 T = TypeVar("T")
-SURE_ABOVE = "0.45"  # all models are asked of 1 supermarket product in 80: two processors have a shop to serve as well
+ASKED_BELOW = "0.45"  # all models are asked of 1 supermarket product in 80: two processors have a shop to serve as well
 
 
 def run_demo(options: DemoOptions, console: Console) -> Report:
@@ -108,7 +108,11 @@ def leaves_test_out(artifact: Path, kind: str) -> bool:
 
 def _variables(run: str, servers: str, state: Path, given: Settings) -> dict[str, str]:
     """The worker's settings that are the run's own; the others are the user's."""
-    whole = {"PRODUCTS_ENCODER": "shipped", "PRODUCTS_SURE_ABOVE": SURE_ABOVE} if given.products.encoder is None else {}
+    whole = {}
+    if given.products.encoder is None:
+        whole["PRODUCTS_ENCODER"] = "shipped"
+        if given.products.sure_above is None:
+            whole["PRODUCTS_SURE_ABOVE"] = ASKED_BELOW
     return {
         **whole,
         "NAME": run,

@@ -1,5 +1,6 @@
 """Pictures of products, made ready beside the stream: fetched by threads, decoded in processes that may die of it."""
 
+import logging
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -8,8 +9,10 @@ from schemas.events import ProductUpsert
 from streams.config import ImageSettings
 from streams.images.addresses import ImageSources
 from streams.images.fetch import ImageFetcher
-from streams.logic.inputs import NO_PICTURE, Picture
+from streams.logic.inputs import NO_PICTURE, UNREACHABLE, Picture
 from streams.metrics import declared as metrics
+
+log = logging.getLogger(__name__)
 
 
 class PictureMaker:
@@ -40,6 +43,12 @@ class PictureMaker:
         except ImageError as error:
             metrics.PICTURES.labels(error.reason).inc()
             return Picture(None, f"broken: {error.reason}")
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001  # a store's client raises what it likes
+            log.warning("a picture at %r cannot be read: %r", uri, error)
+            metrics.PICTURES.labels("unreachable").inc()
+            return Picture(None, UNREACHABLE)
         metrics.PICTURES.labels("read").inc()
         return Picture(pixels, "read")
 

@@ -2,7 +2,7 @@
 
 from math import inf
 
-_NEWEST = 0.2  # weight of the last call in the speed that is expected of the next
+_NEWEST = 0.2  # weight of the last call in the time that is expected of the next
 
 
 class Budget:
@@ -10,12 +10,12 @@ class Budget:
 
     def __init__(self, seconds: float, titles_per_second: float) -> None:
         self._seconds = seconds
-        self._rate = titles_per_second
+        self._each = 1 / titles_per_second
         self._left = 0
 
     def begin(self) -> None:
         """Another window. One product is always allowed, or what waits would wait for ever."""
-        self._left = 1_000_000_000 if self._seconds == inf else max(1, int(self._seconds * self._rate))
+        self._left = 1_000_000_000 if self._seconds == inf else max(1, int(self._seconds / self._each))
 
     @property
     def left(self) -> int:
@@ -25,5 +25,5 @@ class Budget:
     def spend(self, products: int, seconds: float) -> None:
         """The encoder answered so many in that time."""
         self._left = max(0, self._left - products)
-        if seconds > 0:
-            self._rate = (1 - _NEWEST) * self._rate + _NEWEST * products / seconds
+        if products and seconds > 0:
+            self._each = (1 - _NEWEST) * self._each + _NEWEST * seconds / products

@@ -1,6 +1,7 @@
 """The products logic with both tiers, put together once from the models and the settings."""
 
 from math import inf
+from sys import maxsize
 
 from models.predict import SURE_ABOVE, ProductPredictor, Refiner
 from streams.clock import Clock
@@ -24,7 +25,7 @@ def make_product_logic(
     """Without an encoder, the fast tier alone. Not in a `hurry`, what needs no picture is answered in its window."""
     if encoder is None:
         return ProductLogic(fast, clock)
-    own = SURE_ABOVE if fast.tower is None else fast.threshold
+    own = fast.threshold if encoder.info == fast.tower else SURE_ABOVE
     sure_above = own if settings.sure_above is None else settings.sure_above
     infos = (fast.info, encoder.info)
     models = [*((info.name, info.version) for info in infos), ("sure_above", repr(sure_above))]
@@ -33,7 +34,7 @@ def make_product_logic(
         encoder,
         content,
         Budget(settings.encoder_budget_ms / 1000 if hurry else inf, encoder.titles_per_second),
-        WaitingRoom(settings.waiting_max, settings.waiting_bytes),
+        WaitingRoom(settings.waiting_max, settings.waiting_bytes) if hurry else WaitingRoom(maxsize, maxsize),
         clock,
         pictures,
     )

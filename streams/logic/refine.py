@@ -81,7 +81,7 @@ class Refinements:
 
         An error of the model is no error here: then all of them wait, and the one at fault is found.
         """
-        most = self._budget.left - min(len(self.room), self._budget.left // 2)
+        most = self._budget.left - min(len(self.room), (self._budget.left + 1) // 2)
         able = [i for i, product in enumerate(products) if not self._needs_picture(product)][:most]
         if not able:
             return {}
@@ -141,7 +141,7 @@ class Refinements:
         for tp, records in window.records.items():
             rows = answer.partitions[tp].rows
             for record in records:
-                self._ahead.pop(record.key or b"", None)
+                self._forget(record.key or b"")
                 rows.setdefault(waiting_key(record.key or b""), None)
         answer.again += window.size
         self._look_ahead()
@@ -151,7 +151,8 @@ class Refinements:
     def open(self, rows: Iterable[tuple[bytes, bytes]], tps: Iterable[TP]) -> None:
         """These partitions are ours from now on, and no others; `rows` are all that are stored under WAITING_KEY."""
         self.room.load(rows, tps)
-        self._ahead.clear()
+        for key in list(self._ahead):
+            self._forget(key)
         self._look_ahead()
 
     # -- inside --------------------------------------------------------------------------------------------------------
@@ -184,9 +185,16 @@ class Refinements:
         for request in self.room.first(AHEAD):
             there = self._ahead.get(request.key)
             if there is None or there[0] != request.offset:
+                self._forget(request.key)
                 self._ahead[request.key] = (request.offset, self._prepare(request.value))
         for key in [key for key in self._ahead if key not in self.room]:
-            del self._ahead[key]
+            self._forget(key)
+
+    def _forget(self, key: bytes) -> None:
+        """The picture is of no use any more; one that nobody has begun with is not fetched."""
+        there = self._ahead.pop(key, None)
+        if there is not None:
+            there[1].cancel()
 
     def _prepare(self, value: bytes) -> "Future[Picture]":
         assert self._pictures is not None

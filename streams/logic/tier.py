@@ -11,9 +11,10 @@ from schemas.codec import encode
 from schemas.events import ProductUpsert
 from schemas.predictions import ENCODER, FAST, Attribute, Category, ModelRef, PriceRange
 from schemas.state import ROW_FORMAT, ProductFeatures, attribute_key
-from streams.logic.inputs import Inputs, Picture
+from streams.logic.inputs import UNREACHABLE, Inputs, Picture
 
 DIGITS = 6  # of a confidence
+_TRY_AGAIN = b"again"  # no product has this hash: an equal event is answered anew
 
 Pairs = list[tuple[int, float]]
 
@@ -35,6 +36,7 @@ class Tier:
         self.reads = model.reads
         self.revision = revision
         self._model = model
+        self._closed = frozenset(model.attributes)  # what users' preferences are counted in
         self._run = run
         self._sure_above = sure_above
         self._inputs = Inputs(model.reads)
@@ -45,7 +47,10 @@ class Tier:
         """Features of n >= 1 products, without the place of an event. One model call."""
         batch = self._run(self._inputs.columns(products, pictures))
         columns = zip(
-            contents,
+            [
+                _TRY_AGAIN if picture.state == UNREACHABLE else content
+                for content, picture in zip(contents, pictures, strict=True)
+            ],
             products,
             self._inputs.notes(products, pictures),
             (~sure(batch, self._sure_above)).tolist(),
@@ -63,7 +68,9 @@ class Tier:
                     content=content,
                     offset=-1,
                     category=paths[0].path[-1] if paths else "",
-                    attribute_keys=[attribute_key(attribute.name, attribute.value) for attribute in named],
+                    attribute_keys=[
+                        attribute_key(one.name, one.value) for one in named if (one.name, one.value) in self._closed
+                    ],
                     categories=encode(paths),
                     attributes=encode(named),
                     revision=self.revision,

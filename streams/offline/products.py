@@ -51,12 +51,18 @@ def predict_products(
 
 
 def _line(categories: ProductCategories, attributes: ProductAttributes) -> dict[str, Any]:
-    line: dict[str, Any] = msgspec.to_builtins(
-        {
-            "product_id": categories.product_id,
-            "categories": categories.categories,
-            "attributes": attributes.attributes,
-            "model": categories.model,
+    line = {
+        "product_id": categories.product_id,
+        "categories": categories.categories,
+        "attributes": attributes.attributes,
+        "model": categories.model,
+    }
+    if categories.revision:
+        line |= {"revision": categories.revision, "tier": categories.tier}
+        line |= {
+            name: value
+            for name, value in (("inputs", categories.inputs), ("price", attributes.price))
+            if value is not msgspec.UNSET
         }
-    )
-    return line
+    told: dict[str, Any] = msgspec.to_builtins(line)
+    return told

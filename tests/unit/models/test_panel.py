@@ -85,6 +85,14 @@ def test_an_answer_does_not_depend_on_its_neighbours(panel: ProductPanel, answer
         np.testing.assert_allclose(alone.category_confidence[0], answers.category_confidence[row], atol=1e-4)
 
 
+def test_a_foreign_title_with_a_picture_keeps_no_english_answer(panel: ProductPanel) -> None:
+    blank = np.full((224, 224, 3), 255, dtype=np.uint8)
+    found = panel.refine(ProductColumns([TITLES[1]], images=[blank]))
+    assert (found.attribute_ids == -1).all()
+    assert found.category_ids[0, 0] >= len(panel.categories) - 10_595 - 200
+    assert found.category_confidence[0].sum() <= 1 + 1e-6
+
+
 def test_a_price_is_judged_in_its_own_currency(panel: ProductPanel) -> None:
     asked = ProductColumns([TITLES[3]] * 4, prices=[999.0, 9e6, 9e6, None], currencies=["INR", "INR", "XXX", "INR"])
     found = panel.refine(asked)

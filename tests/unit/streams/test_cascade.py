@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from models.columns import ProductBatch, ProductColumns
 from models.predict import PredictorRefiner, ProductPredictor, load_products
+from models.registry import shipped
+from models.text.predictor import TOWER
 from schemas.predictions import ProductCategories
 from schemas.state import WAITING_KEY, ProductFeatures
 from schemas.topics import PRODUCT_CATEGORIES
@@ -263,7 +265,7 @@ def test_one_that_the_encoder_cannot_answer_is_a_letter_and_the_others_are_answe
 def test_products_that_wait_come_first_to_half_of_the_budget(fast: ProductPredictor, refiner: PredictorRefiner) -> None:
     shop = Shop(fast, Slow(refiner, rate=1e-9))
     shop.answer(*(odd(i, f"p{i}", title) for i, title in enumerate(ODD[:6])))
-    shop.later._budget._rate = 4_000.0  # four in a window of 1 ms
+    shop.later._budget._each = 1 / 4_000  # four in a window of 1 ms
     answer = shop.answer(*(odd(10 + i, f"q{i}", f"{title} again") for i, title in enumerate(ODD[:6])))
     assert answer.refined["at_once"] == 2
     assert answer.refined["later"] >= 1
@@ -316,3 +318,22 @@ def test_an_unsure_product_of_a_worker_without_encoder_is_left_alone(fast: Produ
 
 def test_the_second_model_is_stored_and_loaded(tmp_path: Path) -> None:
     assert second(tmp_path / "second").info.name == "second"
+
+
+def test_all_shipped_models_are_asked_where_the_fast_one_is_not_sure_by_the_general_threshold(
+    fast: ProductPredictor, refiner: PredictorRefiner
+) -> None:
+    whole = load_products(tower=shipped(TOWER))
+    assert whole.threshold < 0.3  # what validation chose for the tower alone is not for others
+    shop = Shop(whole, Slow(refiner, rate=1e6), sure_above=None)
+    answer = shop.answer(product(A, 0, "a", SHIRT), odd(1, "b", ODD[0]))
+    assert said(answer) == [(0, 0), (1, 1)]
+
+
+def test_what_waits_has_its_turn_when_a_window_has_room_for_one(
+    fast: ProductPredictor, refiner: PredictorRefiner
+) -> None:
+    shop = Shop(fast, Slow(refiner))
+    for number, title in enumerate(ODD[:4]):
+        shop.answer(odd(number, f"p{number}", title))
+    assert len(shop.later.room) < 4
