@@ -23,6 +23,7 @@ RATE = 2_000
 SAMPLE_SECONDS, QUICK_SAMPLE_SECONDS = 5.0, 0.5
 QUICK_MINUTES = 0.25
 WARM_SHARE = 1 / 3
+NEGLIGIBLE = 0.01  # of the memory an hour: allocators keep a page now and then
 BOUNDS = {"STATE_CACHE_BYTES": str(16 * MIB), "STATE_WRITE_BUFFER_BYTES": str(8 * MIB)}
 
 
@@ -103,7 +104,7 @@ def told(samples: list[Sample]) -> dict[str, Any]:
     return {
         "memory_slope_bytes_per_hour": asdict(memory),
         "pss_slope_bytes_per_hour": asdict(shared),
-        "memory_is_flat": float(memory.is_noise),
+        "memory_is_flat": float(memory.is_noise or memory.high < NEGLIGIBLE * steady[0].resident_bytes),
         "memory_first_bytes": steady[0].resident_bytes,
         "memory_last_bytes": steady[-1].resident_bytes,
         "handles_first": steady[0].handles,

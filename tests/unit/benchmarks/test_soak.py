@@ -22,6 +22,10 @@ def test_memory_that_stays_after_the_warm_up_is_flat() -> None:
     assert figures["handles_grown"] == figures["threads_grown"] == 0
 
 
+def test_a_page_now_and_then_is_no_growth() -> None:
+    assert told(samples(0.05))["memory_is_flat"] == 1  # 3 MiB an hour, of 530
+
+
 def test_a_leak_is_not_flat_and_has_its_size() -> None:
     figures = told(samples(1.0))
     assert figures["memory_is_flat"] == 0
