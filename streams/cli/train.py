@@ -101,3 +101,36 @@ def taxonomy(
     from models.train.taxonomy import train
 
     print_result(train(data, output, seed=seed), as_json)
+
+
+@app.command()
+def spans(
+    data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
+    output: Output = Path(".shelfstream/artifacts/spans"),
+    seed: Annotated[int, typer.Option(help="Of every random choice; the shipped artifact has 0.")] = 0,
+    as_json: Json = False,
+    progress: Progress = True,
+) -> None:
+    """Train the model that finds attribute values in titles.
+
+    Example: shelfstream train spans --data data --output artifacts/spans
+    """
+    from models.train.spans import train
+
+    print_result(train(data, output, seed=seed, progress=progress), as_json)
+
+
+@app.command()
+def price(
+    data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
+    output: Output = Path(".shelfstream/artifacts/price"),
+    seed: Seed = 7,
+    as_json: Json = False,
+) -> None:
+    """Fit the ranges of plausible prices, market by market.
+
+    Example: shelfstream train price --data data --output artifacts/price
+    """
+    from models.train.price import train
+
+    print_result(train(data, output, seed=seed), as_json)

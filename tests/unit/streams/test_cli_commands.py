@@ -24,7 +24,8 @@ COMMANDS = [
     *(["topics", each] for each in ("create", "verify", "list")),
     *(["kafka", each] for each in ("start", "stop", "status")),
     *(["data", each] for each in ("collect", "clean", "split", "report", "card")),
-    *([each, model] for each in ("train", "evaluate") for model in ("products", "behaviour")),
+    *([each, model] for each in ("train", "evaluate") for model in ("products", "behaviour", "taxonomy")),
+    *(["train", model] for model in ("spans", "price")),
     *(["explain", each] for each in ("product", "index")),
     ["evaluate", "explanation"],
 ]
