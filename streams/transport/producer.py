@@ -189,10 +189,11 @@ class BatchProducer:
         request = ProduceRequest(data, timeout_ms=int(ANSWER_S * 1000), transactional_id=self._transactional_id)
         answered: dict[TP, tuple[type[KafkaError] | None, int]] = {}
         try:
-            response: ProduceResponse = await asyncio.wait_for(self._client.send(node, request), ANSWER_S + 5)
-            for part in response.partitions():
-                known = part.error_code in (0, DUPLICATE)
-                answered[part.tp] = (None if known else for_code(part.error_code), part.offset)
+            if self.may_send():  # asked again, as near to the line as can be: the process may have been stopped since
+                response: ProduceResponse = await asyncio.wait_for(self._client.send(node, request), ANSWER_S + 5)
+                for part in response.partitions():
+                    known = part.error_code in (0, DUPLICATE)
+                    answered[part.tp] = (None if known else for_code(part.error_code), part.offset)
         except Exception as error:  # noqa: BLE001  # whatever it is, what became of the batches is not known
             log.warning("broker %d did not answer a produce request (%r); trying again", node, error)
             hang_up(self._client, node)
