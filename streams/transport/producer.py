@@ -22,7 +22,7 @@ from streams.errors import ProduceFailed
 from streams.transport.batch import Batch
 from streams.transport.client import KafkaClient, connect, hang_up, retrying
 from streams.transport.requests import ProducerIdentity
-from streams.transport.wire import ProduceRequest, ProduceResponse
+from streams.transport.wire import NotSent, ProduceRequest, ProduceResponse
 
 log = logging.getLogger(__name__)
 
@@ -186,14 +186,20 @@ class BatchProducer:
 
     async def _request(self, node: int, batches: dict[TP, _Pending]) -> None:
         data = {tp: one.data for tp, one in batches.items()}
-        request = ProduceRequest(data, timeout_ms=int(ANSWER_S * 1000), transactional_id=self._transactional_id)
+        request = ProduceRequest(
+            data,
+            timeout_ms=int(ANSWER_S * 1000),
+            transactional_id=self._transactional_id,
+            may_send=self.may_send,  # asked again as it is written: the process may have been stopped since
+        )
         answered: dict[TP, tuple[type[KafkaError] | None, int]] = {}
         try:
-            if self.may_send():  # asked again, as near to the line as can be: the process may have been stopped since
-                response: ProduceResponse = await asyncio.wait_for(self._client.send(node, request), ANSWER_S + 5)
-                for part in response.partitions():
-                    known = part.error_code in (0, DUPLICATE)
-                    answered[part.tp] = (None if known else for_code(part.error_code), part.offset)
+            response: ProduceResponse = await asyncio.wait_for(self._client.send(node, request), ANSWER_S + 5)
+            for part in response.partitions():
+                known = part.error_code in (0, DUPLICATE)
+                answered[part.tp] = (None if known else for_code(part.error_code), part.offset)
+        except NotSent:
+            log.info("broker %d is not sent a produce request: the lease of the partitions is over", node)
         except Exception as error:  # noqa: BLE001  # whatever it is, what became of the batches is not known
             log.warning("broker %d did not answer a produce request (%r); trying again", node, error)
             hang_up(self._client, node)

@@ -5,7 +5,7 @@ most of a core. Here a request is a few formats, and a response is read without 
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, ClassVar, Self
@@ -21,6 +21,10 @@ _PARTITION = struct.Struct(">ihqqqi")  # partition, error, high watermark, last 
 _ABORTED = struct.Struct(">qq")
 _PRODUCED = struct.Struct(">ihqqq")  # partition, error, base offset, append time, log start
 _FETCH_FRONT = 10  # throttle time, error, session id
+
+
+class NotSent(Exception):
+    """A request was taken back before a byte of it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +142,25 @@ class ProduceRequest(Request[ProduceStruct]):  # type: ignore[misc]
 
     API_KEY: ClassVar[int] = 0
 
-    def __init__(self, batches: Mapping[TP, bytes], *, timeout_ms: int, transactional_id: str | None = None) -> None:
+    def __init__(
+        self,
+        batches: Mapping[TP, bytes],
+        *,
+        timeout_ms: int,
+        transactional_id: str | None = None,
+        may_send: Callable[[], bool] = lambda: True,
+    ) -> None:
         given = (
             (tp, b"".join((_INT.pack(tp.partition), _INT.pack(len(batch)), batch))) for tp, batch in batches.items()
         )
         transaction = _SHORT.pack(-1) if transactional_id is None else _text(transactional_id)
         self._body = transaction + _SHORT.pack(-1) + _INT.pack(timeout_ms) + _by_topic(given)
+        self._may_send = may_send
 
     def build(self, request_struct_class: type[ProduceStruct]) -> ProduceStruct:
-        """The struct that aiokafka's connection writes."""
+        """The struct that aiokafka's connection writes, at once. Errors: NotSent."""
+        if not self._may_send():
+            raise NotSent
         return request_struct_class.decode(self._body)
 
 

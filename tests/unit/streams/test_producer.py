@@ -258,3 +258,19 @@ def test_nothing_is_sent_while_it_may_not_and_all_of_it_in_order_afterwards() ->
 
     run(cluster, scene)
     assert cluster.logs[A] == [b"0", b"1", b"2"]
+
+
+def test_a_request_is_taken_back_if_it_may_no_longer_be_sent_by_the_time_it_would_be_written() -> None:
+    cluster = Cluster()
+
+    async def scene(producer: BatchProducer) -> None:
+        answers = iter([True, False])  # as the request is made, and as it is written
+        producer.may_send = lambda: next(answers, False)
+        sent = produce(producer, A, b"0")
+        await asyncio.sleep(3 * module.BACKOFF_S)
+        assert not cluster.requests
+        producer.may_send = lambda: True
+        assert await sent == 0
+
+    run(cluster, scene)
+    assert cluster.logs[A] == [b"0"]
