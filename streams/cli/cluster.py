@@ -67,10 +67,10 @@ def translated(servers: str) -> Iterator[None]:
 @contextmanager
 def admin_client(servers: str) -> Iterator[Any]:
     """A kafka-python admin client, closed at the end. Errors: ClusterError."""
-    from kafka import KafkaAdminClient
+    from streams.transport.admin import Admin
 
     with translated(servers):
-        client = KafkaAdminClient(
+        client = Admin(
             bootstrap_servers=servers.split(","),
             bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
             request_timeout_ms=REQUEST_TIMEOUT_MS,

@@ -3,17 +3,17 @@
 import logging
 from collections.abc import Mapping
 
-from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from streams.errors import ClusterError
+from streams.transport.admin import Admin
 
 log = logging.getLogger(__name__)
 ATTEMPT_MS = 1_000  # of one attempt; the client's own 30 s would hide from the reader what it is waiting for
 
 
-def wait_for_cluster(bootstrap_servers: str, timeout_s: float) -> KafkaAdminClient:
+def wait_for_cluster(bootstrap_servers: str, timeout_s: float) -> Admin:
     """Connect, trying again with growing pauses. Errors: ClusterError once `timeout_s` is over."""
 
     def say(state: RetryCallState) -> None:
@@ -36,7 +36,7 @@ def wait_for_cluster(bootstrap_servers: str, timeout_s: float) -> KafkaAdminClie
         ) from error
 
 
-def check_partitions(admin: KafkaAdminClient, wanted: Mapping[str, int]) -> None:
+def check_partitions(admin: Admin, wanted: Mapping[str, int]) -> None:
     """Every topic must exist with exactly that many partitions: outputs go to the partition of their source.
 
     Errors: ClusterError, with every topic that is missing or differs.
@@ -54,5 +54,5 @@ def check_partitions(admin: KafkaAdminClient, wanted: Mapping[str, int]) -> None
         )
 
 
-def _connect(bootstrap_servers: str) -> KafkaAdminClient:
-    return KafkaAdminClient(bootstrap_servers=bootstrap_servers.split(","), bootstrap_timeout_ms=ATTEMPT_MS)
+def _connect(bootstrap_servers: str) -> Admin:
+    return Admin(bootstrap_servers=bootstrap_servers.split(","), bootstrap_timeout_ms=ATTEMPT_MS)
