@@ -2,6 +2,7 @@
 
 from models.behaviour import BehaviourPredictor, EventLists, load_behaviour
 from models.columns import BehaviourBatch, EventColumns, Extracted, ModelInfo, ProductBatch, ProductColumns
+from models.explain.occlusion import with_explanations
 from models.fusion.columns import GoodsBatch, GoodsColumns
 from models.fusion.predictor import GoodsPredictor, load_goods
 from models.image.decode import decode as decode_image
@@ -38,4 +39,5 @@ __all__ = [
     "load_taxonomy",
     "load_tiers",
     "sure",
+    "with_explanations",
 ]

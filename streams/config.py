@@ -106,6 +106,13 @@ class ProductSettings(_Group):
     )
     waiting_max: int = Field(10_000, ge=1, description="products that may wait for the slower model")
     waiting_bytes: int = Field(64 * MIB, ge=MIB, description="and what their events may take together")
+    explain_words: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="words of the title, and the picture, whose weight goes with each prediction; each "
+        "word of a title (16 at most) then costs one more inference; 0: none",
+    )
 
 
 class ImageSettings(_Group):

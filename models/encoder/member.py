@@ -1,4 +1,4 @@
-"""The encoder tower as a member of a committee, and as it is stored: adapters and heads in half precision."""
+"""The encoder tower as a member of a committee, and as it is stored: adapters and heads, without the encoder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from models.encoder.lora import lora_state, merge_lora
 from models.encoder.network import EncoderNetwork
+from models.encoder.stored import restored, rounded
 from models.encoder.text import TextEncoder, load_encoder
 from models.errors import ArtifactError
 from models.registry import Artifact
@@ -40,18 +41,16 @@ class EncoderMember:
 
 def pack(network: EncoderNetwork) -> dict[str, np.ndarray]:
     """What was fitted, as stored: the encoder itself is in its package."""
-    tensors = {_ADAPTER + name: tensor.cpu().numpy() for name, tensor in lora_state(network.bert).items()}
-    for name, tensor in network.state_dict().items():
-        if not name.startswith("bert."):
-            tensors[_LAYER + name] = tensor.cpu().numpy().astype(np.float16)
-    return tensors
+    fitted = {_ADAPTER + name: tensor for name, tensor in lora_state(network.bert).items()}
+    fitted |= {_LAYER + name: tensor for name, tensor in network.state_dict().items() if not name.startswith("bert.")}
+    return rounded({name: tensor.float().cpu().numpy() for name, tensor in fitted.items()})
 
 
 def encoder_member(artifact: Artifact, layout: Layout, device: str = "cpu") -> EncoderMember:
     """The member that an artifact holds. Errors: ArtifactError if it does not fit, or the package is missing."""
     inputs = artifact.manifest.inputs
-    own = {name: torch.from_numpy(values.astype(np.float32)) for name, values in artifact.tensors.items()}
     try:
+        own = {name: torch.from_numpy(values) for name, values in restored(artifact.tensors).items()}
         encoder = load_encoder(inputs["encoder"], device)
         adapters = {name.removeprefix(_ADAPTER): values for name, values in own.items() if name.startswith(_ADAPTER)}
         merge_lora(encoder.bert, adapters, float(inputs["alpha"]))

@@ -33,6 +33,10 @@ class Emit(StrEnum):
 def products(
     input: Input = STANDARD, output: Output = STANDARD, artifact: Artifact = None, encoder: Encoder = None,
     device: Device = "auto",
+    explain_words: Annotated[
+        int | None,
+        typer.Option(min=0, max=16, help="Words whose weight goes with each answer; default: products.explain_words."),
+    ] = None,
 ) -> None:  # fmt: skip
     """Attributes and categories, one line per input line, in order. Only `title` must be there.
 
@@ -46,7 +50,7 @@ def products(
     from streams.logic.cascade import make_product_logic
     from streams.offline.products import predict_products
 
-    settings = load_settings()
+    settings = load_settings(None, {"products.explain_words": explain_words})
     model, refiner = load_tiers(artifact, encoder or settings.products.encoder, _device(device))
     pictures = make_pictures(settings.images) if refiner is not None and "image" in refiner.reads else None
     logic = make_product_logic(model, refiner, settings.products, now_ms, pictures=pictures, hurry=False)

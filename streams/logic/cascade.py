@@ -23,12 +23,15 @@ def make_product_logic(
     hurry: bool = True,
 ) -> ProductLogic:
     """Without an encoder, the fast tier alone. Not in a `hurry`, what needs no picture is answered in its window."""
+    words = settings.explain_words
+    told = [("explain_words", str(words))] if words else []  # else what is known would stay without an explanation
     if encoder is None:
-        return ProductLogic(fast, clock)
+        content = Content([(fast.info.name, fast.info.version), *told], fast.reads)
+        return ProductLogic(fast, clock, content=content, explain_words=words)
     own = fast.threshold if encoder.info == fast.tower else SURE_ABOVE
     sure_above = own if settings.sure_above is None else settings.sure_above
     infos = (fast.info, encoder.info)
-    models = [*((info.name, info.version) for info in infos), ("sure_above", repr(sure_above))]
+    models = [*((info.name, info.version) for info in infos), ("sure_above", repr(sure_above)), *told]
     content = Content(models, fast.reads | encoder.reads)
     later = Refinements(
         encoder,
@@ -37,5 +40,6 @@ def make_product_logic(
         WaitingRoom(settings.waiting_max, settings.waiting_bytes) if hurry else WaitingRoom(maxsize, maxsize),
         clock,
         pictures,
+        words,
     )
-    return ProductLogic(fast, clock, later=later, content=content, sure_above=sure_above)
+    return ProductLogic(fast, clock, later=later, content=content, sure_above=sure_above, explain_words=words)

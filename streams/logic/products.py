@@ -41,11 +41,12 @@ class ProductLogic:
         later: Refinements | None = None,
         content: Content | None = None,
         sure_above: float = 0.0,
+        explain_words: int = 0,
     ) -> None:
         self.model_name, self.model_version = model.info.name, model.info.version
         self.inferred = 0
         self.later = later
-        self._fast = fast_tier(model, sure_above)
+        self._fast = fast_tier(model, sure_above, explain_words)
         self._content = content or Content([(model.info.name, model.info.version)], model.reads)
         self._decoder = WindowDecoder(ProductUpsert, lambda product: product.product_id, clock)
 

@@ -58,10 +58,10 @@ class Refinements:
 
     def __init__(
         self, model: Refiner, content: Content, budget: Budget, room: WaitingRoom, clock: Clock,
-        pictures: Pictures | None = None,
+        pictures: Pictures | None = None, explain_words: int = 0,
     ) -> None:  # fmt: skip
         self.model_name, self.model_version = model.info.name, model.info.version
-        self.tier = encoder_tier(model)
+        self.tier = encoder_tier(model, explain_words)
         self.room = room
         self._budget = budget
         self._content = content

@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.predict import Extracted, ProductBatch, ProductColumns, ProductPredictor, Refiner, sure
+from models.predict import (
+    Extracted,
+    ProductBatch,
+    ProductColumns,
+    ProductPredictor,
+    Refiner,
+    sure,
+    with_explanations,
+)
 from schemas.codec import encode
 from schemas.events import ProductUpsert
 from schemas.predictions import ENCODER, FAST, Attribute, Category, ModelRef, PriceRange
@@ -22,7 +30,8 @@ Pairs = list[tuple[int, float]]
 class Tier:
     """Answers products with one model. `revision` is that of its predictions.
 
-    Answers whose category is less likely than `sure_above` are marked as unsure.
+    Answers whose category is less likely than `sure_above` are marked as unsure. With `explain_words`, each answer says
+    what so many words of its title did for it.
     """
 
     def __init__(
@@ -31,6 +40,7 @@ class Tier:
         run: Callable[[ProductColumns], ProductBatch],
         revision: int,
         sure_above: float = 0.0,
+        explain_words: int = 0,
     ) -> None:
         self.ref = ModelRef(model.info.name, model.info.version)
         self.reads = model.reads
@@ -39,13 +49,17 @@ class Tier:
         self._closed = frozenset(model.attributes)  # what users' preferences are counted in
         self._run = run
         self._sure_above = sure_above
+        self._explain_words = explain_words
         self._inputs = Inputs(model.reads)
 
     def answer(
         self, contents: Sequence[bytes], products: Sequence[ProductUpsert], pictures: Sequence[Picture]
     ) -> list[ProductFeatures]:
-        """Features of n >= 1 products, without the place of an event. One model call."""
-        batch = self._run(self._inputs.columns(products, pictures))
+        """Features of n >= 1 products, without the place of an event. One model call, or two with explanations."""
+        given = self._inputs.columns(products, pictures)
+        batch = self._run(given)
+        if self._explain_words:
+            batch = with_explanations(self._run, given, batch, self._explain_words)
         columns = zip(
             [
                 _TRY_AGAIN if picture.state == UNREACHABLE else content
@@ -114,14 +128,14 @@ class Tier:
         return attributes
 
 
-def fast_tier(model: ProductPredictor, sure_above: float = 0.0) -> Tier:
+def fast_tier(model: ProductPredictor, sure_above: float = 0.0, explain_words: int = 0) -> Tier:
     """The tier that answers every product."""
-    return Tier(model, model.run, FAST, sure_above)
+    return Tier(model, model.run, FAST, sure_above, explain_words)
 
 
-def encoder_tier(model: Refiner) -> Tier:
+def encoder_tier(model: Refiner, explain_words: int = 0) -> Tier:
     """The tier that is asked where the fast one is not sure."""
-    return Tier(model, model.refine, ENCODER)
+    return Tier(model, model.refine, ENCODER, explain_words=explain_words)
 
 
 def _price(batch: ProductBatch, i: int) -> bytes:

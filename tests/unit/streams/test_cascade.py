@@ -15,7 +15,7 @@ from models.columns import ProductBatch, ProductColumns
 from models.predict import PredictorRefiner, ProductPredictor, load_products
 from models.registry import shipped
 from models.text.predictor import TOWER
-from schemas.predictions import ProductCategories
+from schemas.predictions import Explanation, ProductCategories
 from schemas.state import WAITING_KEY, ProductFeatures
 from schemas.topics import PRODUCT_CATEGORIES
 from streams.batcher.search import answer_or_set_aside
@@ -337,3 +337,23 @@ def test_what_waits_has_its_turn_when_a_window_has_room_for_one(
     for number, title in enumerate(ODD[:4]):
         shop.answer(odd(number, f"p{number}", title))
     assert len(shop.later.room) < 4
+
+
+def test_explanations_go_with_the_answers_of_both_tiers(fast: ProductPredictor, refiner: PredictorRefiner) -> None:
+    shop = Shop(fast, Slow(refiner, rate=1e6), explain_words=2)
+    shirt, other = messages(shop.answer(product(A, 0, "a", SHIRT), odd(1, "b", ODD[1])))
+    assert [other.tier, shirt.tier] == ["encoder", "fast"]
+    for one, title in ((shirt, SHIRT), (other, ODD[1])):
+        assert isinstance(one.explanation, Explanation)
+        assert 0 < len(one.explanation.text) <= 2
+        assert all(title[weight.start : weight.end].isalnum() for weight in one.explanation.text)
+
+
+def test_a_product_that_is_known_without_an_explanation_gets_one_once_they_are_wanted(fast: ProductPredictor) -> None:
+    rows = Rows()
+    for words, explained in ((0, False), (2, True)):
+        logic = make_product_logic(fast, None, ProductSettings(explain_words=words), lambda: NOW_MS)
+        answer = logic.answer(window_of([product(A, words, "a", SHIRT)]), rows.read)
+        (message,) = messages(answer)
+        assert isinstance(message.explanation, Explanation) == explained
+        rows.write(0, answer.partitions[A].rows)
