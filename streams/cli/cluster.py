@@ -67,7 +67,7 @@ def translated(servers: str) -> Iterator[None]:
 @contextmanager
 def admin_client(servers: str) -> Iterator[Any]:
     """A kafka-python admin client, closed at the end. Errors: ClusterError."""
-    from streams.transport.admin import Admin
+    from streams.admin import Admin
 
     with translated(servers):
         client = Admin(

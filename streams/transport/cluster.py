@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from kafka.errors import KafkaError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
+from streams.admin import Admin
 from streams.errors import ClusterError
-from streams.transport.admin import Admin
 
 log = logging.getLogger(__name__)
 ATTEMPT_MS = 1_000  # of one attempt; the client's own 30 s would hide from the reader what it is waiting for

@@ -7,7 +7,7 @@ import threading
 import pytest
 from kafka.errors import KafkaError
 
-from streams.transport.admin import Admin
+from streams.admin import Admin
 
 
 @pytest.mark.filterwarnings("error")
