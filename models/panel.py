@@ -21,17 +21,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.columns import Extracted, ModelInfo, ProductBatch, ProductColumns
+from models.errors import ArtifactError
+from models.fusion.artifact import KIND as GOODS
 from models.fusion.columns import GoodsColumns
 from models.fusion.predictor import GoodsPredictor, load_goods
+from models.price.predictor import KIND as PRICE
 from models.price.predictor import PricePredictor, load_prices
 from models.registry import shipped
+from models.spans.predictor import KIND as SPANS
 from models.spans.predictor import Span, SpanPredictor, load_spans
 from models.taxonomy.mapping import STEP, category_of
+from models.taxonomy.predictor import KIND as TAXONOMY
 from models.taxonomy.predictor import TaxonomyPredictor, load_taxonomy
 from models.taxonomy.tree import NONE
 from models.text.predictor import ALTERNATIVES, TOWER, ProductPredictor, load_products
 
 NAME = "shelfstream-panel"
+KINDS = (TOWER, GOODS, TAXONOMY, SPANS, PRICE)
 DOUBT = 0.6  # below this confidence of the category the next model is asked too
 SAID = 0.8  # from this confidence a value in the title is given: where every attribute is tried, less is mostly wrong
 MOST_SAID = 80  # letters of such a value
@@ -170,13 +176,21 @@ class ProductPanel:
         return ranges, outside
 
 
-def load_panel(products: Path | None = None, device: str = "cpu") -> tuple[ProductPredictor, ProductPanel]:
-    """The fast tier (None = the shipped one, with its tower) and the panel of it and all shipped models.
+def load_panel(
+    products: Path | None = None, device: str = "cpu", folder: Path | None = None
+) -> tuple[ProductPredictor, ProductPanel]:
+    """The fast tier (None = the shipped one, with its tower) and the panel of it and all other models.
 
+    Models that `folder` has, each in a folder called as its kind, take the place of the shipped ones.
     Errors: ArtifactError.
     """
-    fast = load_products(products, device, tower=shipped(TOWER) if products is None else None)
-    return fast, ProductPanel(fast, load_goods(None, device), load_taxonomy(None, device), load_spans(), load_prices())
+    own = {kind: folder / kind for kind in KINDS if folder is not None and (folder / kind).is_dir()}
+    if folder is not None and not own:
+        raise ArtifactError(f"{folder} holds neither a model nor one of the folders {', '.join(KINDS)}")
+    tower = own.get(TOWER, shipped(TOWER) if products is None else None)
+    fast = load_products(products, device, tower=tower)
+    goods, taxonomy = load_goods(own.get(GOODS), device), load_taxonomy(own.get(TAXONOMY), device)
+    return fast, ProductPanel(fast, goods, taxonomy, load_spans(own.get(SPANS)), load_prices(own.get(PRICE)))
 
 
 def _apart(spans: Sequence[Span]) -> list[Extracted]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.columns import ModelInfo, ProductBatch, ProductColumns
-from models.registry import load
+from models.registry import MANIFEST, load
 from models.text.predictor import TOWER, ProductPredictor, load_products, sureness
 
 SURE_ABOVE = 0.8  # where neither a tower nor a setting says from which confidence the fast tier is believed
@@ -71,15 +71,15 @@ def load_tiers(
     """The fast tier of an artifact folder (None: the shipped one), and the slower one, if a folder of it is given.
 
     The slower one is a tower that was trained beside the fast one, a product model of its own or, for SHIPPED, all
-    product models of the package.
+    product models of the package. A folder of folders is as SHIPPED, with its models in place of those of their kind.
     Errors: ArtifactError, also when the tower was trained beside another one.
     """
     if encoder is None:
         return load_products(products, device), None
-    if encoder == SHIPPED:
+    if encoder == SHIPPED or (encoder.is_dir() and not (encoder / MANIFEST).exists()):
         from models.panel import load_panel  # five models with two encoders: only for those who want them
 
-        return load_panel(products, device)
+        return load_panel(products, device, None if encoder == SHIPPED else encoder)
     if load(encoder).manifest.kind == TOWER:
         whole = load_products(products, device, tower=encoder)
         return whole, PredictorRefiner(whole)

@@ -92,7 +92,8 @@ class ProductSettings(_Group):
 
     encoder: Path | None = Field(
         None,
-        description="folder of the slower model's artifact, or `shipped`: all models of the package; default: none",
+        description="folder of the slower model's artifact, or `shipped`: all models of the package, or a folder of "
+        "folders: those of it in place of the shipped; default: none",
     )
     sure_above: float | None = Field(
         None,

@@ -2,6 +2,6 @@
 
 from models.encoder.bert import Bert, Shape
 from models.encoder.lora import add_lora, lora_state
-from models.encoder.text import TextEncoder, load_encoder
+from models.encoder.text import TextEncoder, frozen_encoder, load_encoder
 
-__all__ = ["Bert", "Shape", "TextEncoder", "add_lora", "load_encoder", "lora_state"]
+__all__ = ["Bert", "Shape", "TextEncoder", "add_lora", "frozen_encoder", "load_encoder", "lora_state"]

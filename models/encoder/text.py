@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -90,3 +91,23 @@ def load_encoder(name: Name, device: str = "cpu") -> TextEncoder:
     """all-MiniLM-L6-v2 ("minilm", English) or multilingual-e5-small ("e5"). Errors: ArtifactError."""
     bert, tokenizer = (minilm if name == "minilm" else e5).load()
     return TextEncoder(bert, tokenizer, device)
+
+
+def frozen_encoder(name: Name, device: str = "cpu", tokens: int | None = None) -> TextEncoder:
+    """As `load_encoder`, with weights that all who ask for them share, and that nobody may train or adapt.
+
+    `tokens` of a text are read; None: as many as the encoder was trained with. Errors: ArtifactError.
+    """
+    shared = _frozen(name, device)
+    if tokens is None:
+        return shared
+    tokenizer = Tokenizer.from_str(shared.tokenizer.to_str())
+    tokenizer.enable_truncation(tokens)
+    return TextEncoder(shared.bert, tokenizer, device)
+
+
+@cache
+def _frozen(name: Name, device: str) -> TextEncoder:
+    encoder = load_encoder(name, device)
+    encoder.bert.requires_grad_(False)
+    return encoder

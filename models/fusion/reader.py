@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.encoder import TextEncoder, minilm
+from models.encoder import frozen_encoder
 from models.encoder.text import CHARACTERS, SURROGATES
 from models.fusion.columns import GoodsColumns
 from models.fusion.network import Inputs
@@ -34,10 +34,8 @@ class GoodsReader:
     """The frozen encoders, on one device. Errors: ArtifactError when their packages are missing."""
 
     def __init__(self, device: str = "cpu") -> None:
-        bert, tokenizer = minilm.load()
-        tokenizer.enable_truncation(TOKENS)
-        self._encoder = TextEncoder(bert, tokenizer, device)
-        self._pieces = bert.words.weight.detach().cpu()
+        self._encoder = frozen_encoder("minilm", device, TOKENS)
+        self._pieces = self._encoder.bert.words.weight.detach().cpu()
         self._device = device
         self._pictures: PictureFeatures | None = None  # loaded with the first picture: many products have none
 

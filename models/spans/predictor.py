@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.columns import ModelInfo
-from models.encoder import TextEncoder, load_encoder
+from models.encoder import TextEncoder, frozen_encoder
 from models.errors import ArtifactError
 from models.registry import Artifact, load, shipped
 from models.spans.gazetteer import Gazetteer
@@ -58,7 +58,7 @@ class SpanPredictor:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtifactError(f"{artifact.path} lacks what a span model needs: {error!r}; train it again") from error
         self.info = ModelInfo(manifest.name, manifest.version)
-        self.encoder = encoder or load_encoder("minilm")
+        self.encoder = encoder or frozen_encoder("minilm")
         self._place = {name: place for place, name in enumerate(self.attributes)}
         self._names = dict(zip(self.attributes, self.encoder.embed(self.attributes), strict=True))
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.encoder import TextEncoder, load_encoder
+from models.encoder import TextEncoder, frozen_encoder
 from models.registry import Artifact, load, shipped
 from models.taxonomy.confidence import Curve, node_masses
 from models.taxonomy.examples import Examples
@@ -70,7 +70,7 @@ class TaxonomyPredictor:
         self.temperature = float(settings["temperature"])
         self.first_curve = Curve(*settings["first_curve"])
         self.node_curve = Curve(*settings["node_curve"])
-        self.encoders: dict[str, TextEncoder] = {name: load_encoder(name, device) for name in self.sides}
+        self.encoders: dict[str, TextEncoder] = {name: frozen_encoder(name, device) for name in self.sides}
 
     def run(self, titles: Sequence[str], sure: float = SURE) -> TaxonomyAnswers:
         """n titles -> their best categories. No title is refused; 512 code points of each are read."""

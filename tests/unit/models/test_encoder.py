@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.encoder import TextEncoder, add_lora, load_encoder, lora_state
+from models.encoder import TextEncoder, add_lora, frozen_encoder, load_encoder, lora_state
 from models.encoder.lora import merge_lora
 from models.errors import ArtifactError
 
@@ -88,3 +88,13 @@ def test_an_adapter_of_another_encoder_is_refused(minilm: TextEncoder) -> None:
     state = {"layers.0.out.down": torch.zeros(4, 7), "layers.0.out.up": torch.zeros(9, 4)}
     with pytest.raises(ArtifactError, match="of another encoder"):
         merge_lora(minilm.bert, state, alpha=8)
+
+
+def test_frozen_encoders_share_their_weights_and_answer_as_one_of_their_own(minilm: TextEncoder) -> None:
+    one, other = frozen_encoder("minilm"), frozen_encoder("minilm", tokens=6)
+    assert other.bert is one.bert
+    assert one.bert is not minilm.bert
+    texts = ["red wool socks for men who walk a lot"]
+    np.testing.assert_array_equal(one.embed(texts), minilm.embed(texts))
+    assert [len(ids) for ids in other.ids(texts)] == [6]
+    assert len(one.ids(texts)[0]) > 6

@@ -4,11 +4,14 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from models.columns import ProductBatch, ProductColumns
+from models.errors import ArtifactError
 from models.panel import ProductPanel
+from models.registry import load, save, shipped
 from models.tiers import SHIPPED, load_tiers
 
 TITLES = [
@@ -116,3 +119,19 @@ def test_the_version_names_every_model(panel: ProductPanel) -> None:
     assert {"title", "image", "price"} <= panel.reads
     assert len(panel.categories) > 10_595
     assert Path("shipped") == SHIPPED
+
+
+def test_a_folder_of_models_takes_the_place_of_the_shipped_of_their_kinds(tmp_path: Path, panel: ProductPanel) -> None:
+    stored = load(shipped("price"))
+    newer = msgspec.structs.replace(stored.manifest, version="2-newer")
+    save(tmp_path / "price", newer, stored.tensors, stored.tables)
+    found = load_tiers(None, tmp_path)[1]
+    assert isinstance(found, ProductPanel)
+    assert found.info.name == panel.info.name
+    assert found.info.version != panel.info.version
+
+
+def test_a_folder_of_nothing_that_is_known_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "prize").mkdir()
+    with pytest.raises(ArtifactError, match="neither a model nor one of the folders products-encoder, marketplace"):
+        load_tiers(None, tmp_path)
