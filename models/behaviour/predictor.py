@@ -64,6 +64,11 @@ class BehaviourPredictor:
         self._on_device = OnDevice(network, self._device)
         self._encode = Lstm(network) if self._device.type == "cpu" else self._on_device.encode
 
+    @property
+    def network(self) -> BehaviourNetwork:
+        """The network that answers, as it was trained; not to be altered."""
+        return self._network
+
     def blank(self, n: int) -> np.ndarray:
         """(n,) rows of users never seen."""
         rows = blank(self.row_dtype, n)

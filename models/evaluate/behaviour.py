@@ -23,9 +23,11 @@ from models.data import journey
 from models.data.journey import Purchases
 from models.data.sequences import NONE, Targets, as_events, targets
 from models.data.splits import TEST, TRAIN
+from models.evaluate.behaviour_slices import slice_figures
 from models.evaluate.households import Households
 from models.evaluate.journey_baselines import baskets_a_day, frequency_ranks, own_rate, product_ranks
 from models.evaluate.plain_lstm import plain_ranks
+from models.evaluate.slices import GAP, gaps
 
 TOP = 20
 WINDOW = 2_048  # events of one call, as in the stream under load
@@ -38,25 +40,36 @@ class Answers:
     """What the predictor said right after each of n events."""
 
     categories: NDArray[np.int32]  # (n, TOP)
-    confidence: NDArray[np.float32]  # (n,) of the first category
+    confidence: NDArray[np.float32]  # (n, TOP)
     products: NDArray[np.int32]  # (n, TOP)
-    product_confidence: NDArray[np.float32]  # (n,) of the first product
+    product_confidence: NDArray[np.float32]  # (n, TOP)
     week: NDArray[np.float32]  # (n,)
+
+    @classmethod
+    def none(cls, n: int) -> Answers:
+        """Nothing said yet."""
+        ids, shares = np.full((2, n, TOP), -1, np.int32), np.zeros((2, n, TOP), np.float32)
+        return cls(ids[0], shares[0], ids[1], shares[1], np.zeros(n, np.float32))
 
 
 def evaluate(
-    artifact: Path | None = None, *, baselines: bool = True, households: int | None = None, progress: bool = True
+    artifact: Path | None = None,
+    *,
+    baselines: bool = True,
+    households: int | None = None,
+    progress: bool = True,
+    gap: float = GAP,
 ) -> dict[str, Any]:
     """Figures of an artifact (None = the shipped one) on the households of bucket 0, or the first few of them.
 
-    `figures`: one row per set, task and metric with n, value, 95 % interval over households and the baselines' values.
+    `figures`: one row per set, task and metric with n, value, 95 % interval over households and the baselines' values;
+    slices by history and by pause among them. `gaps`: the slices that fall more than `gap` behind the whole.
     Fitting the plain LSTM takes most of the time; without `baselines` it takes seconds. Errors: ArtifactError.
     """
     predictor = load_behaviour(artifact)
     events = journey.events(journey.lines())
     fitted, asked = events.of_buckets(*TRAIN), events.of_buckets(TEST)
-    if households is not None:
-        asked = asked.take(np.isin(asked.household, np.unique(asked.household)[:households]))
+    asked = first_households(asked, households)
     end_ms = int(events.times_ms.max())
     popularity = np.bincount(fitted.category, minlength=len(events.categories)).astype(np.float64)
 
@@ -76,14 +89,32 @@ def evaluate(
             figures += _product_figures(
                 name, people, answers, part, predictor, product_ranks(part) if baselines else None
             )
+            mine = _ranks(answers.categories, expected.category)
+            figures += slice_figures(name, people, part, mine, expected, ranks)
             rates = {CONSTANT: _constant_rate(fitted, end_ms), OWN: own_rate(part, baskets_a_day(fitted))}
             figures += _week_figures(name, people, answers, expected, rates if baselines else {})
     return {
         "artifact": {"name": predictor.info.name, "version": predictor.info.version},
         "households": len(np.unique(asked.household)),
         "figures": figures,
+        "gaps": gaps([figure for figure in figures if "slice" in figure], gap),
         "baselines": [FREQUENCY, TOLD, PLAIN, CONSTANT, OWN] if baselines else [],
     }
+
+
+def first_households(asked: Purchases, count: int | None) -> Purchases:
+    """The purchases of the first few households, by number; None is all."""
+    return asked if count is None else asked.take(np.isin(asked.household, np.unique(asked.household)[:count]))
+
+
+def figures_of(predictor: BehaviourPredictor, asked: Purchases, answers: Answers, end_ms: int) -> list[dict[str, Any]]:
+    """The figures of `evaluate`, without baselines and slices, for answers however they were come by."""
+    people, expected = Households(asked.household), targets(asked, end_ms)
+    return [
+        *_category_figures(journey.NAME, people, answers, expected, {}),
+        *_product_figures(journey.NAME, people, answers, asked, predictor, None),
+        *_week_figures(journey.NAME, people, answers, expected, {}),
+    ]
 
 
 def stream(predictor: BehaviourPredictor, asked: Purchases, *, label: str, progress: bool) -> Answers:
@@ -93,13 +124,7 @@ def stream(predictor: BehaviourPredictor, asked: Purchases, *, label: str, progr
     _, user = np.unique(asked.household, return_inverse=True)
     rows = predictor.blank(int(user.max()) + 1)
     n = len(asked)
-    answers = Answers(
-        np.full((n, TOP), -1, np.int32),
-        np.zeros(n, np.float32),
-        np.full((n, TOP), -1, np.int32),
-        np.zeros(n, np.float32),
-        np.zeros(n, np.float32),
-    )
+    answers = Answers.none(n)
     with tqdm(total=n, desc=label, unit="event", disable=not progress) as bar:
         for start in range(0, n, WINDOW):
             which = order[start : start + WINDOW]
@@ -108,8 +133,8 @@ def stream(predictor: BehaviourPredictor, asked: Purchases, *, label: str, progr
             batch = predictor.run(rows[present], slots, window, top=TOP)
             rows[present] = batch.rows
             answers.categories[which], answers.products[which] = batch.category_ids, batch.product_ids
-            answers.confidence[which] = batch.category_confidence[:, 0]
-            answers.product_confidence[which] = batch.product_confidence[:, 0]
+            answers.confidence[which] = batch.category_confidence
+            answers.product_confidence[which] = batch.product_confidence
             answers.week[which] = batch.purchase_probability
             bar.update(len(which))
     return answers
@@ -131,7 +156,13 @@ def _category_figures(
              {other: people.mean(values, counted)[1] for other, values in gain.items()})
     )  # fmt: skip
     figures.append(
-        _row(name, "next category", "ECE of the first", people.calibration(answers.confidence, mine == 0, counted), {})
+        _row(
+            name,
+            "next category",
+            "ECE of the first",
+            people.calibration(answers.confidence[:, 0], mine == 0, counted),
+            {},
+        )
     )
     for part, which in (
         ("first of a basket", counted & expected.new_basket),
@@ -172,7 +203,7 @@ def _product_figures(
             name,
             "next product",
             "ECE of the first",
-            people.calibration(answers.product_confidence, mine == 0, same),
+            people.calibration(answers.product_confidence[:, 0], mine == 0, same),
             {},
         ),
     ]

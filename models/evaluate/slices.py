@@ -89,9 +89,12 @@ def slices(cases: Cases, rows: NDArray[np.int64], given: Traits, of: Mapping[str
 
 
 def gaps(found: Sequence[Mapping[str, Any]], bound: float = GAP) -> list[dict[str, Any]]:
-    """The slices whose accuracy is more than `bound` below that of the whole even at the upper end of its interval."""
+    """The slices whose figure is more than `bound` below that of the whole even at the upper end of its interval.
+
+    The figure is `accuracy`, or for rows that name another `metric` their `value`.
+    """
     return [
-        {**each, "gap": round(each["whole"] - each["accuracy"], 4)}
+        {**each, "gap": round(each["whole"] - _figure(each)[1], 4)}
         for each in found
         if each["groups"] >= FEWEST_GROUPS and each["whole"] - each["high"] > bound
     ]
@@ -99,10 +102,16 @@ def gaps(found: Sequence[Mapping[str, Any]], bound: float = GAP) -> list[dict[st
 
 def gap_line(gap: Mapping[str, Any]) -> str:
     """One gap as a sentence: `fashion season, brand unseen: accuracy 0.61 [...], 0.84 of all cases`."""
+    metric, value = _figure(gap)
+    where = "" if "metric" in gap else f", {gap['kind']} {gap['slice']}"  # else the task says it
     return (
-        f"{gap['set']} {gap['task']}, {gap['kind']} {gap['slice']}: accuracy {gap['accuracy']:.3f} "
+        f"{gap['set']} {gap['task']}{where}: {metric} {value:.3f} "
         f"[{gap['low']:.3f}, {gap['high']:.3f}] of {gap['n']:,}, all cases {gap['whole']:.3f}"
     )
+
+
+def _figure(row: Mapping[str, Any]) -> tuple[str, float]:
+    return (row["metric"], row["value"]) if "metric" in row else ("accuracy", row["accuracy"])
 
 
 def _brand(domain: str, title: str) -> str:

@@ -15,6 +15,7 @@ from models.encoder.member import EncoderMember
 from models.errors import ModelError
 from models.explain.chance import chances
 from models.explain.explanation import BRAND, DESCRIPTION, TITLE, Explanation, Product, Reason, Word
+from models.explain.gradients import integrated_gradients
 from models.explain.places import Places, places
 from models.explain.readers import BagReader, Reader, TokenReader
 from models.text.committee import Member
@@ -98,7 +99,7 @@ class TitleExplainer:
             full, empty = float(confidence(*ones)), float(confidence(*none))
         letters = np.zeros(len(text))
         if known:  # otherwise nothing of the text was read, and the answer is that of an empty one
-            gradients = _integrated_gradients()(confidence)
+            gradients = integrated_gradients()(confidence)
             found = gradients.attribute(
                 ones, none, n_steps=self._steps, method="gausslegendre", internal_batch_size=self._steps
             )
@@ -153,12 +154,3 @@ def _words(text: str, spans: list[tuple[str, int, int]], where: Places, letters:
                     each = tuple(letters[slice(*piece)].tolist())
                     yield Word(field, piece[0] - first, piece[1] - first, text[slice(*piece)], weight, each)
             begin = word[1]
-
-
-def _integrated_gradients() -> type:
-    try:
-        from captum.attr import IntegratedGradients
-    except ImportError as error:
-        raise ModelError("explaining needs captum; install it with: pip install 'shelfstream[train]'") from error
-    found: type = IntegratedGradients
-    return found

@@ -10,6 +10,7 @@ from streams.cli.figures import print_result
 
 app = typer.Typer(no_args_is_help=True, help="Figures of the models on data kept out of training, with baselines.")
 
+KAFKA_HOUSEHOLDS = 40
 Artifact = Annotated[Path | None, typer.Option(help="Folder of the artifact; default: the shipped one.")]
 Baselines = Annotated[bool, typer.Option("--baselines/--no-baselines", help="Measure the baselines too.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
@@ -92,16 +93,67 @@ def behaviour(
     households: Annotated[
         int | None, typer.Option(min=1, help="Only so many of the households that are kept out; default: all.")
     ] = None,
+    gap: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Recall by which a slice may lie below the whole, beyond its interval."),
+    ] = 0.05,
+    fail_on_gap: Annotated[bool, typer.Option("--fail-on-gap", help="Exit 1 when a slice lies further below.")] = False,
+    through_kafka: Annotated[
+        bool,
+        typer.Option(
+            "--through-kafka",
+            help="Send the events through a real Kafka and worker, and compare with the offline figures; "
+            f"{KAFKA_HOUSEHOLDS} households unless said otherwise.",
+        ),
+    ] = False,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="With --through-kafka: what a confidence or figure may differ by.")
+    ] = 1e-4,
+    bootstrap_servers: Annotated[
+        str | None,
+        typer.Option(
+            envvar="KAFKA_BOOTSTRAP_SERVERS",
+            help="With --through-kafka: use this Kafka, with topics that are removed at the end.",
+        ),
+    ] = None,
     as_json: Json = False,
     progress: Progress = True,
 ) -> None:
     """Recall and ranking of next categories and products, quality of the chance of a purchase.
 
-    Example: shelfstream evaluate behaviour --json
-    """
-    from models.evaluate.behaviour import evaluate
+    New, light, medium and heavy users and visits after a pause are slices of their own; those that fall behind are
+    named. Exit code 1 with --through-kafka: the stream's figures or confidences differ from the offline ones.
 
-    print_result(evaluate(artifact, baselines=baselines, households=households, progress=progress), as_json)
+    Example: shelfstream evaluate behaviour --json
+
+    Example: shelfstream evaluate behaviour --through-kafka --households 40
+    """
+    if through_kafka:
+        _parity(artifact, households or KAFKA_HOUSEHOLDS, bootstrap_servers, tolerance, as_json, progress)
+        return
+    from models.evaluate.behaviour import evaluate
+    from models.evaluate.slices import gap_line
+
+    result = evaluate(artifact, baselines=baselines, households=households, progress=progress, gap=gap)
+    print_result(result, as_json)
+    for each in result["gaps"]:
+        print(f"gap: {gap_line(each)}", file=sys.stderr)
+    if fail_on_gap and result["gaps"]:
+        raise typer.Exit(1)
+
+
+def _parity(
+    artifact: Path | None, households: int, servers: str | None, tolerance: float, as_json: bool, progress: bool
+) -> None:
+    from streams.parity.run import ParityOptions, measure_parity
+
+    result = measure_parity(ParityOptions(artifact, households, servers, tolerance, progress))
+    print_result(result, as_json)
+    for name, value in result["parity"].items():
+        print(f"{name}: {value:.3g}", file=sys.stderr)
+    if not result["ok"]:
+        print(f"offline and online differ by more than {tolerance:g}", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -135,3 +187,19 @@ def explanation(
     from models.evaluate.explanation import evaluate
 
     print_result(evaluate(data, artifact, titles=titles, progress=progress), as_json)
+
+
+@app.command("user-explanation")
+def user_explanation(
+    artifact: Artifact = None,
+    households: Annotated[int, typer.Option(min=1, help="Of those that are kept out, one moment each.")] = 200,
+    as_json: Json = False,
+    progress: Progress = True,
+) -> None:
+    """Whether the events that the explanation of a user's prediction names are those that it rests on.
+
+    Example: shelfstream evaluate user-explanation --households 100
+    """
+    from models.evaluate.user_explanation import evaluate
+
+    print_result(evaluate(artifact, households=households, progress=progress), as_json)

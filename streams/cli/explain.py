@@ -1,4 +1,4 @@
-"""`shelfstream explain`: why a product got its category and attributes."""
+"""`shelfstream explain`: why a product got its category and attributes, and a user the next category."""
 
 import dataclasses
 import json
@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from streams.cli.explain_user import user
+
 if TYPE_CHECKING:
     from models.explain.explanation import Explanation, Product
 
-app = typer.Typer(no_args_is_help=True, help="Why a product got its answers: words, weights, products alike.")
+app = typer.Typer(no_args_is_help=True, help="Why a product or a user got its answers.")
+app.command()(user)
 
 Artifact = Annotated[Path | None, typer.Option(help="Folder of the model's artifact; default: the shipped one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]

@@ -5,10 +5,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import msgspec
 import typer
+
+if TYPE_CHECKING:
+    from streams.offline.table import MemoryRows
 
 app = typer.Typer(no_args_is_help=True, help="Answer a file of products or events in bulk, without Kafka.")
 
@@ -55,7 +58,7 @@ def products(
     pictures = make_pictures(settings.images) if refiner is not None and "image" in refiner.reads else None
     logic = make_product_logic(model, refiner, settings.products, now_ms, pictures=pictures, hurry=False)
     calm_collector()
-    with _reading(input) as lines, _writing(output) as out:
+    with reading(input) as lines, _writing(output) as out:
         try:
             _finish(_write(predict_products(model, lines, now_ms, logic=logic), out))
         finally:
@@ -79,27 +82,36 @@ def users(
 
     Example: shelfstream predict users --input events.jsonl --output next.jsonl --emit every --top 20
     """
-    from models.predict import load_behaviour, load_products
+    from models.predict import load_behaviour
     from streams.clock import now_ms
     from streams.collector import calm_collector
-    from streams.offline.products import predict_products
-    from streams.offline.table import MemoryRows
     from streams.offline.users import predict_users
 
     place = _device(device)
-    features = MemoryRows()
-    attributes: tuple[tuple[str, str], ...] = ()
-    if products is not None:
-        catalogue = load_products(None, place)
-        attributes = catalogue.attributes
-        with _reading(products) as lines:
-            for _ in predict_products(catalogue, lines, now_ms, features=features):
-                pass
+    features, attributes = known_products(products, place)
     model = load_behaviour(artifact, place)
     calm_collector()
-    with _reading(input) as lines, _writing(output) as out:
+    with reading(input) as lines, _writing(output) as out:
         found = predict_users(model, lines, now_ms, top=top, emit=emit.value, features=features, attributes=attributes)
         _finish(_write(found, out))
+
+
+def known_products(products: Path | None, device: str) -> "tuple[MemoryRows, tuple[tuple[str, str], ...]]":
+    """What the shipped products model says of a file of products, as the behaviour side reads it, and all attributes
+    that products can have; nothing without a file."""
+    from models.predict import load_products
+    from streams.clock import now_ms
+    from streams.offline.products import predict_products
+    from streams.offline.table import MemoryRows
+
+    features = MemoryRows()
+    if products is None:
+        return features, ()
+    catalogue = load_products(None, device)
+    with reading(products) as lines:
+        for _ in predict_products(catalogue, lines, now_ms, features=features):
+            pass
+    return features, catalogue.attributes
 
 
 def _device(wanted: str) -> str:
@@ -113,7 +125,8 @@ def _device(wanted: str) -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[BinaryIO]:
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """A file, or standard input for `-`, for the length of a block."""
     if path == STANDARD:
         yield sys.stdin.buffer
     elif not path.is_file():

@@ -43,13 +43,19 @@ class ProductRow:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """One household, for the screen; `rank` is the place of what it wanted in the prediction, 0 if not there."""
+    """One household, for the screen; `rank` is the place of what it wanted in the prediction, 0 if not there.
+
+    Categories, and the same of products.
+    """
 
     user: str
     bought: str
     predicted: list[str]
     wanted: str
     rank: int
+    predicted_products: list[str]
+    wanted_product: str
+    product_rank: int
     unseen: bool
 
 
@@ -71,7 +77,7 @@ class Checker:
         self.models: dict[str, dict[str, str]] = {}
         self._year = year
         self._unseen = year.in_test & households_unseen
-        self._baseline_hit = np.zeros(len(year), bool)
+        self._baseline_hit, self._baseline_product_hit = np.zeros((2, len(year)), bool)
         self._catalogue: list[Product] = []
         self._number_of: dict[str, int] = {}
         self._categories = Codec(ProductCategories)
@@ -88,6 +94,10 @@ class Checker:
     def expect_hits(self, lines: NDArray[np.int64], hits: NDArray[np.bool_]) -> None:
         """What the baseline got right, of lines that will be sent."""
         self._baseline_hit[lines] = hits
+
+    def expect_product_hits(self, lines: NDArray[np.int64]) -> None:
+        """Lines that will be sent, of which the baseline has the next product right."""
+        self._baseline_product_hit[lines] = True
 
     def read_categories(self, records: Sequence[ConsumerRecord], now_s: float) -> None:
         """Predicted categories of products, in the order of one partition."""
@@ -145,6 +155,8 @@ class Checker:
                 hit = self._rank(line, answer_of[line]) > 0
                 household = int(self._year.household[line])
                 self.scores.add_next(household, model=hit, baseline=bool(self._baseline_hit[line]))
+                named = self._product_rank(line, answer_of[line]) > 0
+                self.scores.add_next_product(model=named, baseline=bool(self._baseline_product_hit[line]))
         for line in [line for line in fresh if wanted[line] != NONE][-ROWS_A_READ:]:
             self.user_rows.append(self._user_row(line, answer_of[line]))
 
@@ -173,8 +185,16 @@ class Checker:
     def _rank(self, line: int, answer: UserPrediction) -> int:
         """The place of the wanted category among the first ten, from 1; 0 if it is not there."""
         wanted = self._year.categories[self._year.wanted[line]]
-        named = [found.category for found in answer.next_categories[:TOP]]
-        return named.index(wanted) + 1 if wanted in named else 0
+        return _place(wanted, [found.category for found in answer.next_categories[:TOP]])
+
+    def _product_rank(self, line: int, answer: UserPrediction) -> int:
+        """As `_rank`, of the wanted product."""
+        return _place(str(self._year.wanted_product[line]), [found.product_id for found in answer.next_products[:TOP]])
+
+    def _title(self, product_id: str) -> str:
+        """What a product is called, if it was sent already; its id otherwise."""
+        number = self._number_of.get(product_id)
+        return product_id if number is None else self._catalogue[number].title
 
     def _user_row(self, line: int, answer: UserPrediction) -> UserRow:
         year = self._year
@@ -184,8 +204,15 @@ class Checker:
             predicted=[found.category for found in answer.next_categories[:SHOWN]],
             wanted=year.categories[year.wanted[line]],
             rank=self._rank(line, answer),
+            predicted_products=[self._title(found.product_id) for found in answer.next_products[:SHOWN]],
+            wanted_product=self._title(str(year.wanted_product[line])),
+            product_rank=self._product_rank(line, answer),
             unseen=bool(self._unseen[line]),
         )
+
+
+def _place(wanted: str, named: Sequence[str]) -> int:
+    return named.index(wanted) + 1 if wanted in named else 0
 
 
 def _product_row(product: Product, answer: ProductCategories) -> ProductRow:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
-from aiokafka.partitioner import DefaultPartitioner
 from numpy.typing import NDArray
 
 from schemas.topics import PRODUCT_UPSERT, USER_BEHAVIOUR
@@ -19,8 +18,10 @@ from streams.demo.catalogue import Catalogue, Product
 from streams.demo.checker import Checker
 from streams.demo.ledger import Ledger
 from streams.demo.pace import Pace
+from streams.demo.product_baseline import ProductBaseline
 from streams.demo.purchases import Year
 from streams.transport.outbox import Outbox, Outgoing, Sent
+from streams.transport.partitioner import partition_of
 from streams.transport.producer import BatchProducer
 
 CHUNK = 500
@@ -54,13 +55,13 @@ class Feeder:
     ) -> None:
         self._outbox = Outbox(producer, now_ms)
         self._prefix = prefix
-        self._partitions = list(range(partitions))
+        self._partitions = partitions
         self._partition_of: dict[bytes, int] = {}
         self._year = year
         self._catalogue = catalogue
         self._sample = iter(sample)
         self._checker = checker
-        self._baseline = Baseline(year)
+        self._baseline, self._product_baseline = Baseline(year), ProductBaseline(year)
         self._pace = Pace(rate, clock), Pace(rate, clock)
         self._lead = max(LEAST_LEAD, round(rate * LEAD_S / CHUNK)) if rate else FREE_LEAD  # runs
         self._ready_at: list[int] = []  # products that must be answered before each run of purchases
@@ -126,6 +127,7 @@ class Feeder:
                 return
             stop = min(start + CHUNK, len(year))
             self._checker.expect_hits(*self._baseline.walk(stop))
+            self._checker.expect_product_hits(self._product_baseline.walk(stop))
             keys = [year.user(line) for line in range(start, stop)]
             await self._send(USER_BEHAVIOUR.name, keys, year.events(start, stop), ledger, pace, MAX_PURCHASES_WAITING)
         self._stopping = True  # the year is over
@@ -166,5 +168,5 @@ class Feeder:
         """Where the default partitioner of every Kafka client puts the key."""
         found = self._partition_of.get(key)
         if found is None:
-            found = self._partition_of[key] = DefaultPartitioner()(key, self._partitions, self._partitions)
+            found = self._partition_of[key] = partition_of(key, self._partitions)
         return found

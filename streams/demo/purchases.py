@@ -6,6 +6,7 @@ line is a *step* when it is the first of its category in its basket.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from models.data.splits import KEPT_OUT, TEST, TRAIN, buckets
 from schemas.codec import encode
 from schemas.events import UserBehaviour
 
+Number = TypeVar("Number", np.int32, np.int64)
 NONE = -1
 EVENT_PREFIX = "purchase-"
 USER_PREFIX = "household-"
@@ -25,9 +27,9 @@ USER_PREFIX = "household-"
 class Year:
     """n purchase lines by (time, household, basket).
 
-    `wanted` is the category of the household's next line where that line is a step, NONE otherwise: what the
-    prediction after this line should have named. `popularity` is how often each category is a step in the training
-    split, which the behaviour model has learnt from too.
+    `wanted` is the category of the household's next line where that line is a step, NONE otherwise, `wanted_product`
+    that line's product: what the prediction after this line should have named. `popularity` is how often each category
+    is a step in the training split, which the behaviour model has learnt from too.
     """
 
     household: NDArray[np.int32]  # (n,)
@@ -39,6 +41,7 @@ class Year:
     price: NDArray[np.float64]  # (n,) of the whole line, in dollars
     in_test: NDArray[np.bool_]  # (n,) a household of the test split
     wanted: NDArray[np.int32]  # (n,) into categories, or NONE
+    wanted_product: NDArray[np.int64]  # (n,) or NONE
     new_product: NDArray[np.bool_]  # (n,) the first line of its product
     categories: tuple[str, ...]
     popularity: NDArray[np.int64]  # (categories,)
@@ -109,6 +112,7 @@ def load_year() -> Year:
         price=sold["sales_value"].to_numpy(np.float64)[order],
         in_test=tenth[order] == TEST,
         wanted=wanted_next(household[order], category, step),
+        wanted_product=wanted_next(household[order], product[order], step),
         new_product=first_of(product[order]),
         categories=tuple(str(name) for name in categories),
         popularity=np.bincount(category[trained], minlength=len(categories)),
@@ -122,13 +126,11 @@ def first_of(keys: NDArray[np.int64]) -> NDArray[np.bool_]:
     return first
 
 
-def wanted_next(
-    household: NDArray[np.int32], category: NDArray[np.int32], step: NDArray[np.bool_]
-) -> NDArray[np.int32]:
-    """(n,) the category of the household's next line, if that is a step; NONE if not, or if there is none."""
+def wanted_next(household: NDArray[np.int32], values: NDArray[Number], step: NDArray[np.bool_]) -> NDArray[Number]:
+    """(n,) what the household's next line has among `values`, if it is a step; NONE if not, or if there is none."""
     by_household = np.argsort(household, kind="stable")
     here, after = by_household[:-1], by_household[1:]
     counts = (household[here] == household[after]) & step[after]
-    wanted = np.full(len(household), NONE, np.int32)
-    wanted[here[counts]] = category[after[counts]]
+    wanted = np.full(len(household), NONE, values.dtype)
+    wanted[here[counts]] = values[after[counts]]
     return wanted

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+CATEGORY_BASELINE, PRODUCT_BASELINE = "own, then all counts", "own counts"
+
 
 @dataclass(slots=True)
 class Accuracy:
@@ -35,6 +37,8 @@ class Scores:
     )
     model: Accuracy = field(default_factory=Accuracy)
     baseline: Accuracy = field(default_factory=Accuracy)
+    product_model: Accuracy = field(default_factory=Accuracy)
+    product_baseline: Accuracy = field(default_factory=Accuracy)
     households: set[int] = field(default_factory=set)
 
     def add_next(self, household: int, *, model: bool, baseline: bool) -> None:
@@ -43,23 +47,33 @@ class Scores:
         self.baseline.add(baseline)
         self.households.add(household)
 
+    def add_next_product(self, *, model: bool, baseline: bool) -> None:
+        """Count the same prediction's products: whether the one that came next was among ten of each."""
+        self.product_model.add(model)
+        self.product_baseline.add(baseline)
+
     def rows(self) -> list[dict[str, Any]]:
         """Each figure as {task, metric, n, value, …}."""
         rows: list[dict[str, Any]] = [
             {"task": task, "metric": "accuracy", "unit": "products", "n": found.n, "value": _rounded(found.value)}
             for task, found in self.products.items()
         ]
-        rows.append(
+        rows += [
             {
-                "task": "next category of the household",
+                "task": task,
                 "metric": "recall@10",
                 "unit": "predictions",
-                "n": self.model.n,
-                "value": _rounded(self.model.value),
-                "baseline": _rounded(self.baseline.value),
+                "n": model.n,
+                "value": _rounded(model.value),
+                "baseline": _rounded(baseline.value),
+                "baseline_name": name,
                 "households": len(self.households),
             }
-        )
+            for task, model, baseline, name in (
+                ("next category of the household", self.model, self.baseline, CATEGORY_BASELINE),
+                ("next product of the household", self.product_model, self.product_baseline, PRODUCT_BASELINE),
+            )
+        ]
         return rows
 
 

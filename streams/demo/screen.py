@@ -12,11 +12,13 @@ from rich.text import Text
 
 from streams.demo.checker import Checker, ProductRow, UserRow
 from streams.demo.latency import PERCENTILES
+from streams.demo.score import CATEGORY_BASELINE, PRODUCT_BASELINE
 
 WIDTH = 118
 ROWS = 5  # of each list
-FIXED_LINES = 23  # of the view, besides the lists
+FIXED_LINES = 24  # of the view, besides the lists
 STREAM_WIDTH = 60
+LINES_A_USER = 2  # categories, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,13 @@ class Moment:
 
 
 def render(checker: Checker, moment: Moment, rows: int = ROWS) -> RenderableType:
-    """The whole view, `rows` of each list."""
+    """The whole view, `rows` lines of each list; an odd number is rounded up for households."""
     top = Table.grid(expand=True, padding=(0, 0))
     top.add_column(width=STREAM_WIDTH)
     top.add_column(ratio=1)
     top.add_row(_stream(checker, moment), _quality(checker))
-    return Group(_title(checker, moment), top, _products(moment.products, rows), _users(moment.users, rows))
+    users = _users(moment.users, LINES_A_USER * ((rows + 1) // LINES_A_USER))
+    return Group(_title(checker, moment), top, _products(moment.products, rows), users)
 
 
 def _title(checker: Checker, moment: Moment) -> RenderableType:
@@ -83,9 +86,12 @@ def _quality(checker: Checker) -> RenderableType:
     model, baseline = checker.scores.model, checker.scores.baseline
     table.add_section()
     table.add_row("next category: recall@10", Text(_share(model.value), style="bold green"), f"{model.n:,}")
-    table.add_row("  baseline: own, then all counts", _share(baseline.value), f"{baseline.n:,}")
-    table.add_row(Text(f"  {len(checker.scores.households):,} households", style="dim"), "", "")
-    return Panel(table, title="quality so far", title_align="left", border_style="blue", padding=(0, 0))
+    table.add_row(f"  baseline: {CATEGORY_BASELINE}", _share(baseline.value), f"{baseline.n:,}")
+    model, baseline = checker.scores.product_model, checker.scores.product_baseline
+    table.add_row("next product: recall@10", Text(_share(model.value), style="bold green"), f"{model.n:,}")
+    table.add_row(f"  baseline: {PRODUCT_BASELINE}", _share(baseline.value), f"{baseline.n:,}")
+    title = f"quality so far, {len(checker.scores.households):,} households"
+    return Panel(table, title=title, title_align="left", border_style="blue", padding=(0, 0))
 
 
 def _products(rows: Sequence[ProductRow], height: int) -> RenderableType:
@@ -97,14 +103,15 @@ def _products(rows: Sequence[ProductRow], height: int) -> RenderableType:
 
 
 def _users(rows: Sequence[UserRow], height: int) -> RenderableType:
-    table = _list(("household bought", 4), ("predicted next", 6), ("bought next", 3))
-    for row in rows[-height:]:
+    table = _list(("household bought", 4), ("predicted next: categories, products", 6), ("bought next", 3))
+    shown = rows[-(height // LINES_A_USER) :]
+    for row in shown:
         predicted = ", ".join(name.title() for name in row.predicted)
-        mark = _mark(f"#{row.rank}" if row.rank else "✗", row.rank > 0)
-        table.add_row(f"{row.user}: {row.bought}", predicted, row.wanted, mark, _seen(row.unseen))
-    return _panel(
-        "households, and at which place of the prediction was what they bought next", table, height - len(rows)
-    )
+        table.add_row(f"{row.user}: {row.bought}", predicted, row.wanted, _rank(row.rank), _seen(row.unseen))
+        products = Text(", ".join(row.predicted_products), style="dim")
+        table.add_row("", products, Text(row.wanted_product, style="dim"), _rank(row.product_rank), "")
+    empty = height - LINES_A_USER * len(shown)
+    return _panel("households, and at which place of the prediction was what they bought next", table, empty)
 
 
 def _list(*columns: tuple[str, int]) -> Table:
@@ -121,6 +128,10 @@ def _panel(title: str, table: Table, empty: int) -> RenderableType:
     for _ in range(empty):
         table.add_row("")
     return Panel(table, title=title, title_align="left", border_style="blue", padding=(0, 0))
+
+
+def _rank(rank: int) -> Text:
+    return _mark(f"#{rank}" if rank else "✗", rank > 0)
 
 
 def _mark(text: str, right: bool) -> Text:

@@ -38,7 +38,7 @@ def _quality(facts: dict[str, Any]) -> Table:
     for row in facts["quality"]:
         table.add_row(row["task"], row["metric"], _share(row["value"]), f"{row['n']:,}")
         if "baseline" in row:
-            table.add_row("  baseline: own, then all counts", "", _share(row["baseline"]), f"{row['n']:,}")
+            table.add_row(f"  baseline: {row['baseline_name']}", "", _share(row["baseline"]), f"{row['n']:,}")
     return table
 
 

@@ -113,6 +113,10 @@ class BehaviourLogic:
         answer.results["deleted"] += len(new) - len(fresh)
         return answer
 
+    def columns(self, events: Sequence[UserBehaviour]) -> EventLists:
+        """Events as the model reads them: categories of the shop or, failing that, predicted; numbers of products."""
+        return self._lists(events)
+
     # -- state -------------------------------------------------------------------------------------------------------
 
     @staticmethod

@@ -35,7 +35,7 @@ def predict_users(
     """
     known = features or MemoryRows()
     logic = BehaviourLogic(model, lambda keys: known.read(0, keys), attributes, clock, top=top)
-    source = records(lines, USER_BEHAVIOUR.name, "user_id", _complete)
+    source = records(lines, USER_BEHAVIOUR.name, "user_id", complete_event)
     users: dict[str, dict[str, Any]] = {}
     for part, answer in answers(logic, source, MemoryRows(), max_events, clock):
         refused = refusals(answer)
@@ -54,7 +54,8 @@ def predict_users(
     yield from users.values()
 
 
-def _complete(fields: dict[str, Any], number: int) -> None:
+def complete_event(fields: dict[str, Any], number: int) -> None:
+    """What an event of a file need not have: an id of its own; and ids that are numbers there."""
     fields.setdefault("event_id", str(number))
     stringify(fields, "event_id", "user_id", "session_id", "product_id")
 

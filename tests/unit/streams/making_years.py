@@ -19,7 +19,7 @@ def make_year(seed: int, lines: int = 400) -> Year:
         start, number = stop, number + 1
     category = random.integers(0, CATEGORIES, lines).astype(np.int32)
     step = first_of(basket * CATEGORIES + category)
-    product = random.integers(0, 50, lines).astype(np.int64)
+    product = category + CATEGORIES * random.integers(0, 4, lines).astype(np.int64)
     return Year(
         household=household,
         basket=basket,
@@ -30,6 +30,7 @@ def make_year(seed: int, lines: int = 400) -> Year:
         price=np.ones(lines),
         in_test=household < 3,
         wanted=wanted_next(household, category, step),
+        wanted_product=wanted_next(household, product, step),
         new_product=first_of(product),
         categories=tuple(f"C{i}" for i in range(CATEGORIES)),
         popularity=random.permutation(CATEGORIES).astype(np.int64) * 7,
