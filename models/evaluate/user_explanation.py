@@ -115,10 +115,10 @@ def confidences(
     kept = np.ones((len(removed), n), bool)
     for variant, places in enumerate(removed):
         kept[variant, list(places)] = False
-    slots, places = np.nonzero(kept)
+    slots, left = np.nonzero(kept)
     last = np.append(slots[1:] != slots[:-1], True)
     rows = np.repeat(before, len(removed))
-    batch = predictor.run(rows, slots, taken(looked, places), top=len(predictor.categories), emit=last)
+    batch = predictor.run(rows, slots, taken(looked, left), top=len(predictor.categories), emit=last)
     number = predictor.categories.index(category)
     found: NDArray[np.float64] = np.where(batch.category_ids == number, batch.category_confidence, 0).sum(axis=1)
     return found.astype(np.float64)
@@ -140,7 +140,9 @@ def _removal(people: Households, moments: Sequence[_Moment]) -> list[dict[str, A
 
 def _shares(people: Households, moments: Sequence[_Moment]) -> list[dict[str, Any]]:
     shares = [each.explanation.parts.shares() for each in moments]
-    figures = [_figure(f"share of {name}", people.mean([each[name] for each in shares]), {}) for name in shares[0]]
+    figures = [
+        _figure(f"share of {name}", people.mean(np.array([each[name] for each in shares])), {}) for name in shares[0]
+    ]
     rest = np.abs([each.explanation.rest for each in moments])
     figures.append(_figure("error of the sum of weights, mean", people.mean(rest), {}))
     figures.append(_figure("error of the sum of weights, largest", (len(rest), float(rest.max()), None, None), {}))

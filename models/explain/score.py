@@ -39,20 +39,24 @@ class Score:
 
     def of_habits(self, category: int, masks: Masks) -> Scores:
         """(m, habits) which of `habits` are given -> (m,) mean over what else is given."""
-        given = [(weight, *map(_one, joined)) for joined, weight in coalitions(2)]
-        return sum((weight * self._scores(category, memory, masks, basket) for weight, memory, basket in given), _ZERO)
+        total = np.zeros(len(masks))
+        for (memory, basket), weight in coalitions(2):
+            total += weight * self._scores(category, _all(memory), masks, _all(basket))
+        return total
 
     def of_basket(self, category: int, masks: Masks) -> Scores:
         """(m, basket) which of `basket` are given -> (m,) mean over what else is given."""
-        given = [(weight, *map(_one, joined)) for joined, weight in coalitions(2)]
-        return sum((weight * self._scores(category, memory, habit, masks) for weight, memory, habit in given), _ZERO)
+        total = np.zeros(len(masks))
+        for (memory, habit), weight in coalitions(2):
+            total += weight * self._scores(category, _all(memory), _all(habit), masks)
+        return total
 
     def of_state(self, category: int, h: Tensor) -> Tensor:
         """(m, hidden) other states -> (m,) mean over what else is given; differentiable."""
         total = torch.zeros(len(h))
-        for joined, weight in coalitions(2):
-            habit, basket = map(_one, joined)
-            total = total + weight * self._log_odds(category, h, self._given(habit, basket, len(h)))
+        for (habit, basket), weight in coalitions(2):
+            given = self._given(_all(habit), _all(basket), len(h))
+            total = total + weight * self._log_odds(category, h, given)
         return total
 
     @torch.no_grad()
@@ -84,9 +88,6 @@ class Score:
         return Memory(**named, **others)
 
 
-_ZERO = np.zeros(1)
-
-
-def _one(given: bool) -> Masks:
+def _all(given: bool) -> Masks:
     """Given or not, for every row and player."""
     return np.array([[given]])

@@ -11,7 +11,7 @@ from models.evaluate.behaviour import TOP, Answers
 from models.predict import BehaviourPredictor
 from schemas.codec import encode
 from schemas.events import UserBehaviour
-from schemas.predictions import NextCategory, NextProduct, UserPrediction
+from schemas.predictions import UserPrediction
 from streams.errors import StreamError
 
 
@@ -54,20 +54,16 @@ def answers(predictor: BehaviourPredictor, predictions: Mapping[str, UserPredict
                 f"the worker answered with {prediction.model.name} {prediction.model.version}, measured is "
                 f"{predictor.info.name} {predictor.info.version}; give both the same --artifact"
             )
-        _fill(found.categories[place], found.confidence[place], prediction.next_categories, categories)
-        _fill(found.products[place], found.product_confidence[place], prediction.next_products, products)
+        labels = [(categories[each.category], each.confidence) for each in prediction.next_categories]
+        _fill(found.categories[place], found.confidence[place], labels)
+        labels = [(products[each.product_id], each.confidence) for each in prediction.next_products]
+        _fill(found.products[place], found.product_confidence[place], labels)
         found.week[place] = prediction.purchase_probability
     return found
 
 
-def _fill(
-    ids: np.ndarray,
-    shares: np.ndarray,
-    named: Sequence[NextCategory] | Sequence[NextProduct],
-    numbers: Mapping[str, int],
-) -> None:
-    if len(named) > TOP:
-        raise NotTheSame(f"a prediction names {len(named)} alternatives; the worker was told to name {TOP}")
-    for place, each in enumerate(named):
-        ids[place] = numbers[each.category if isinstance(each, NextCategory) else each.product_id]
-        shares[place] = each.confidence
+def _fill(ids: np.ndarray, shares: np.ndarray, labels: Sequence[tuple[int, float]]) -> None:
+    if len(labels) > TOP:
+        raise NotTheSame(f"a prediction names {len(labels)} alternatives; the worker was told to name {TOP}")
+    for place, (label, confidence) in enumerate(labels):
+        ids[place], shares[place] = label, confidence

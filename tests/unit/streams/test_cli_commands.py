@@ -26,8 +26,8 @@ COMMANDS = [
     *(["data", each] for each in ("collect", "clean", "split", "report", "card")),
     *([each, model] for each in ("train", "evaluate") for model in ("products", "behaviour", "taxonomy")),
     *(["train", model] for model in ("spans", "price")),
-    *(["explain", each] for each in ("product", "index")),
-    ["evaluate", "explanation"],
+    *(["explain", each] for each in ("product", "user", "index")),
+    *(["evaluate", each] for each in ("explanation", "user-explanation")),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def blocks(kind: str) -> list[str]:
 @pytest.mark.timeout(600)
 def test_every_command_of_the_page_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogues, "load", lambda data: [groceries()])
+    shutil.copytree(PAGE.parent / "examples", tmp_path / "docs" / "examples")
     monkeypatch.chdir(tmp_path)
     shown = {}
     for line in "".join(blocks("sh")).splitlines():
@@ -33,9 +35,10 @@ def test_every_command_of_the_page_does_what_it_says(tmp_path: Path, monkeypatch
         done = CliRunner().invoke(main.app, [*words, *quiet], input=shlex.split(given)[1] if given else None)
         assert done.exit_code == 0, f"{line}\n{done.output}"
         shown[line] = done.output
-    assert len(shown) == 8
+    assert len(shown) == 11
     assert "Navy +" in next(iter(shown.values()))
-    assert (tmp_path / "why.html").read_text().startswith("<!doctype html>")
+    for name in ("why.html", "user.html"):
+        assert (tmp_path / name).read_text().startswith("<!doctype html>")
     assert (tmp_path / "card" / "model-card.md").is_file()
     assert sum("BAG SNACKS" in text for text in shown.values()) >= 1
 
