@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -124,11 +125,5 @@ def taken(events: EventColumns, which: slice | NDArray[np.generic]) -> EventColu
 def _unread(events: EventColumns) -> EventColumns:
     """The last event as one of a category that is not known: at its time, a user of whom nothing is known."""
     last = taken(events, slice(len(events.types) - 1, None))
-    return EventColumns(
-        last.types,
-        np.full(1, -1, np.int32),
-        np.full(1, -1, np.int32),
-        last.attributes * 0,
-        last.sessions,
-        last.times_ms,
-    )
+    unknown = np.full(1, -1, np.int32)
+    return replace(last, categories=unknown, products=unknown, attributes=np.zeros_like(last.attributes))

@@ -25,6 +25,7 @@ from tests.unit.streams.making_models import CATEGORIES, PRODUCTS, small_behavio
 
 PARTITION = TP("user-behaviour", 0)
 FIRST = 1_000  # product number
+DAY_MS = 86_400_000
 
 
 def numbered_model() -> BehaviourPredictor:
@@ -44,7 +45,7 @@ def purchases(n: int = 90) -> Purchases:
         basket=place // 3 + 1,
         product=FIRST + random.integers(0, len(PRODUCTS) + 9, n),
         category=random.integers(0, len(CATEGORIES), n).astype(np.int32),
-        times_ms=NOW_MS + (place // 3 % 10) * 86_400_000,
+        times_ms=NOW_MS + (place // 3 % 10 - 30) * DAY_MS,
         bucket=np.zeros(n, np.int8),
         categories=CATEGORIES,
     )
