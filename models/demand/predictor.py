@@ -1,0 +1,135 @@
+"""The door for demand: series in, quantiles and an interval of the next seven days out.
+
+Several networks of one kind that began from different seeds answer together: the mean of their quantiles, which cannot
+cross either (Vincent averaging). The 80 % interval is conformalized (Romano et al. 2019, arXiv:1905.03222), in the
+multiplicative form: with the median m and the outer quantiles l and h it is
+
+    m - c (m - l)   to   m + c (h - m)
+
+where c, one for each band of the series' level, makes 80 % of the validation days lie inside. A lower end of less than
+half a unit is 0, and so is such a lower quantile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.columns import ModelInfo
+from models.demand.columns import HISTORY, HORIZON, QUANTILES, DemandBatch, DemandColumns, Floats
+from models.demand.inputs import Inputs, inputs
+from models.demand.network import DemandNetwork, build
+from models.errors import ArtifactError, BatchError
+from models.registry import load, shipped
+
+KIND = "demand"
+CHUNK = 4096  # series at once
+LEAST = 0.5  # unit
+
+
+class Factors:
+    """How the outer quantiles become an interval: `values` (b + 1,) for the bands between the levels `edges` (b,)."""
+
+    def __init__(self, edges: Sequence[float], values: Sequence[float]) -> None:
+        """Errors: ValueError if their numbers do not fit."""
+        self.edges = np.asarray(edges, np.float64)
+        self.values = np.asarray(values, np.float64)
+        if len(self.values) != len(self.edges) + 1:
+            raise ValueError(f"{len(self.edges)} edges need {len(self.edges) + 1} factors, found {len(self.values)}")
+
+    def of(self, level: Floats) -> NDArray[np.float64]:
+        """(n,) levels -> (n,) factors."""
+        found: NDArray[np.float64] = self.values[np.searchsorted(self.edges, level, side="right")]
+        return found
+
+
+class DemandPredictor:
+    """Answers with networks and factors. An answer does not depend on the other series of the batch."""
+
+    def __init__(self, info: ModelInfo, networks: Sequence[DemandNetwork], factors: Factors, device: str = "cpu") -> None:
+        self.info = info
+        self._device = torch.device(device)
+        self._networks = [network.to(self._device).eval() for network in networks]
+        self._factors = factors
+
+    def run(self, columns: DemandColumns) -> DemandBatch:
+        """Forecasts of n series. Errors: BatchError where columns do not fit together."""
+        n = len(columns)
+        wanted = {"units": (n, HISTORY), "revenue": (n, HISTORY), "ages": (n,), "days": (n,)}
+        for name, shape in wanted.items():
+            found = getattr(columns, name).shape
+            if found != shape:
+                raise BatchError(f"{name} has the shape {found}, {n} series want {shape}; build them with columns_of")
+        if n == 0:
+            nothing = np.zeros((0, HORIZON), np.float32)
+            return DemandBatch(np.zeros((0, HORIZON, len(QUANTILES)), np.float32), nothing, nothing)
+        given = inputs(columns)
+        quantiles = self._quantiles(given)
+        low, high = interval(quantiles, self._factors.of(given.level)[:, None])
+        quantiles[:, :, 0] = _without_crumbs(quantiles[:, :, 0])
+        return DemandBatch(quantiles, low, high)
+
+    def _quantiles(self, given: Inputs) -> Floats:
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(given.level), CHUNK):
+                parts.append(self._of_chunk(given.take(np.arange(start, min(start + CHUNK, len(given.level))))))
+        return np.concatenate(parts)
+
+    def _of_chunk(self, given: Inputs) -> Floats:
+        history, summary, ahead, level = (torch.from_numpy(part).to(self._device) for part in given)
+        shares = torch.stack([network(history, summary, ahead) for network in self._networks]).mean(dim=0)
+        found: Floats = (shares * level[:, None, None]).cpu().numpy()
+        return found
+
+
+def interval(quantiles: Floats, factors: NDArray[np.float64]) -> tuple[Floats, Floats]:
+    """(n, HORIZON, 3) and factors that broadcast to (n, HORIZON) -> low and high, (n, HORIZON) each."""
+    low, middle, high = (quantiles[:, :, place] for place in range(len(QUANTILES)))
+    down = np.maximum(middle - factors * (middle - low), 0).astype(np.float32)
+    return _without_crumbs(down), (middle + factors * (high - middle)).astype(np.float32)
+
+
+def covered(low: Floats, high: Floats, truth: Floats) -> NDArray[np.bool_]:
+    """Whether each day lies in its interval, ends included."""
+    return (low <= truth) & (truth <= high)
+
+
+def _without_crumbs(low: Floats) -> Floats:
+    return np.where(low < LEAST, np.float32(0), low)
+
+
+def load_demand(path: Path | None = None, device: str = "cpu", network: str | None = None) -> DemandPredictor:
+    """The predictor of an artifact folder; None = the one shipped in the package.
+
+    `network`: dnn or lstm, both are in it; None = the one that was better in validation. Errors: ArtifactError.
+    """
+    artifact = load(path or shipped(KIND), KIND)
+    manifest = artifact.manifest
+    try:
+        name = network or str(manifest.inputs["best"])
+        given = manifest.inputs["networks"][name]
+        members = []
+        for number in range(int(given["members"])):
+            member = build(name, int(given["width"]))
+            member.load_state_dict(_weights(artifact.tensors, f"{name}.{number}."))
+            members.append(member)
+        factors = Factors(given["edges"], given["factors"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ArtifactError(
+            f"{artifact.path} holds {manifest.name} {manifest.version}, whose weights do not fit this code: {error!r}; "
+            "train it again with `shelfstream train demand`"
+        ) from error
+    return DemandPredictor(ModelInfo(manifest.name, manifest.version), members, factors, device)
+
+
+def _weights(tensors: Mapping[str, NDArray[np.generic]], prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(prefix): torch.from_numpy(values.astype(np.float32))
+        for name, values in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,51 @@
+"""Daily sales as cases: at each origin, a day that begins, the series before it and the seven days that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.demand.columns import HISTORY, HORIZON, DemandColumns, Floats
+
+Units = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """m cases, by origin and then by series."""
+
+    columns: DemandColumns  # (m,)
+    truth: Floats  # (m, HORIZON)
+    series: NDArray[np.int64]  # (m,) which of the n series
+    open: NDArray[np.bool_]  # (m, HORIZON) whether anything at all was sold on that day
+
+
+def cases(units: Units, revenue: Units, first_day: int, origins: Sequence[int]) -> Cases:
+    """(n, d) units and revenue; a series without a sale before an origin is no case of it.
+
+    Errors: ValueError for an origin with too few days before or after it.
+    """
+    days = units.shape[1]
+    wrong = [origin for origin in origins if not HISTORY <= origin <= days - HORIZON]
+    if wrong or not len(origins):
+        raise ValueError(f"no case begins on day {wrong[:1] or 'any'} of {days}: {HISTORY} are needed before it, 7 after")
+    begins = np.where((units > 0).any(axis=1), (units > 0).argmax(axis=1), days)
+    sold = (units > 0).any(axis=0)
+    parts = []
+    for origin in origins:
+        mine = np.flatnonzero(begins < origin)
+        ahead = slice(origin, origin + HORIZON)
+        parts.append((
+            units[mine, origin - HISTORY : origin],
+            revenue[mine, origin - HISTORY : origin],
+            np.minimum(origin - begins[mine], HISTORY),
+            np.full(len(mine), first_day + origin, dtype=np.int64),
+            units[mine, ahead],
+            mine,
+            np.broadcast_to(sold[ahead], (len(mine), HORIZON)),
+        ))  # fmt: skip
+    past, brought, ages, starts, truth, series, opened = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Cases(DemandColumns(past, brought, ages.astype(np.int64), starts), truth, series, opened)
