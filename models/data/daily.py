@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,6 @@ from models.errors import DataError
 TEST_DAYS = 28
 ITEMS = 500
 MOST_UNITS = 100  # of one line of groceries
-EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class DailySales:
     @property
     def days(self) -> int:
         """d."""
-        return self.units.shape[1]
+        return int(self.units.shape[1])
 
     @property
     def test_from(self) -> int:
@@ -132,7 +130,7 @@ def _panel(
         best = np.argsort(-tables[0][:, :-TEST_DAYS].sum(axis=1), kind="stable")[:items]
     return DailySales(
         name=name,
-        keys=tuple(str(known[i]) for i in best),
+        keys=tuple(str(known[int(i)]) for i in best),
         first_day=first,
         units=tables[0][best].astype(np.float32),
         revenue=tables[1][best].astype(np.float32),

@@ -58,7 +58,8 @@ def _level(units: Floats, known: NDArray[np.bool_]) -> Floats:
     ages = known.sum(axis=1)
     mean = units.sum(axis=1) / ages
     cut = np.minimum(units, CUT * mean[:, None]).sum(axis=1) / ages
-    return np.maximum(cut, LEAST).astype(np.float32)
+    level: Floats = np.maximum(cut, LEAST).astype(np.float32)
+    return level
 
 
 def _summary(columns: DemandColumns, share: Floats, known: NDArray[np.bool_], level: Floats) -> Floats:
@@ -89,7 +90,7 @@ def _price(columns: DemandColumns, span: int) -> Floats:
 
 
 def _ahead(columns: DemandColumns, share: Floats, known: NDArray[np.bool_]) -> Floats:
-    """The last column of a week is the weekday of the day that has closed, so day h ahead has the weekday of column h."""
+    """A week's last column is the weekday of the closed day, so day h ahead has the weekday of column h."""
     n = len(columns)
     weeks = share.reshape(n, WEEKS, WEEK)  # (n, WEEKS, weekday of day h ahead)
     mine = known.reshape(n, WEEKS, WEEK)

@@ -50,7 +50,9 @@ class Factors:
 class DemandPredictor:
     """Answers with networks and factors. An answer does not depend on the other series of the batch."""
 
-    def __init__(self, info: ModelInfo, networks: Sequence[DemandNetwork], factors: Factors, device: str = "cpu") -> None:
+    def __init__(
+        self, info: ModelInfo, networks: Sequence[DemandNetwork], factors: Factors, device: str = "cpu"
+    ) -> None:
         self.info = info
         self._device = torch.device(device)
         self._networks = [network.to(self._device).eval() for network in networks]
@@ -74,11 +76,11 @@ class DemandPredictor:
         return DemandBatch(quantiles, low, high)
 
     def _quantiles(self, given: Inputs) -> Floats:
-        parts = []
+        rows = np.arange(len(given.level))
         with torch.inference_mode():
-            for start in range(0, len(given.level), CHUNK):
-                parts.append(self._of_chunk(given.take(np.arange(start, min(start + CHUNK, len(given.level))))))
-        return np.concatenate(parts)
+            return np.concatenate([
+                self._of_chunk(given.take(rows[start : start + CHUNK])) for start in range(0, len(rows), CHUNK)
+            ])  # fmt: skip
 
     def _of_chunk(self, given: Inputs) -> Floats:
         history, summary, ahead, level = (torch.from_numpy(part).to(self._device) for part in given)

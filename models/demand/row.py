@@ -9,8 +9,8 @@
           224      units, revenue             (RING,) each, of the last RING days; a day lies at its number modulo RING
           736      end
 
-All numbers are little-endian, sales in float32: whole units are exact up to 16.7 million a day. RING is longer than what
-a model sees, so that a day can be forecast anew after later ones have begun.
+All numbers are little-endian, sales in float32: whole units are exact up to 16.7 million a day. RING is longer than
+what a model sees, so that a day can be forecast anew after later ones have begun.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def read_row(stored: bytes | None, day: int) -> np.ndarray:
 
 
 def count_sale(row: np.ndarray, day: int, hour: int, units: float, price: float | None) -> bool:
-    """Add a sale to a row (1,) in place; False if its day is too old to be kept. Without a price the last one counts."""
+    """Add a sale to a row (1,) in place; False if its day is too old to be kept. Without a price, the last one."""
     one = row[0]
     newest = int(one["day"])
     if day <= newest - RING:

@@ -31,9 +31,12 @@ def cases(units: Units, revenue: Units, first_day: int, origins: Sequence[int]) 
     days = units.shape[1]
     wrong = [origin for origin in origins if not HISTORY <= origin <= days - HORIZON]
     if wrong or not len(origins):
-        raise ValueError(f"no case begins on day {wrong[:1] or 'any'} of {days}: {HISTORY} are needed before it, 7 after")
-    begins = np.where((units > 0).any(axis=1), (units > 0).argmax(axis=1), days)
-    sold = (units > 0).any(axis=0)
+        raise ValueError(
+            f"no case begins on day {wrong[:1] or 'any'} of {days}: {HISTORY} are needed before it, 7 after"
+        )
+    some: NDArray[np.bool_] = units > 0
+    begins = np.where(some.any(axis=1), some.argmax(axis=1), days)
+    sold: NDArray[np.bool_] = np.any(some, axis=0)
     parts = []
     for origin in origins:
         mine = np.flatnonzero(begins < origin)

@@ -1,8 +1,8 @@
 """Measure the demand model: `shelfstream evaluate demand`.
 
-Every day of the last 28 from which seven more follow is an origin: the series before it are forecast for days 1 to 7, as
-at each closed day in the stream, so that a day of the test is forecast up to seven times. Baselines and both networks
-see the same days. Losses and widths are in units; intervals come of drawing whole items.
+Every day of the last 28 from which seven more follow is an origin: the series before it are forecast for days 1 to 7,
+as at each closed day in the stream, so that a day of the test is forecast up to seven times. Baselines and both
+networks see the same days. Losses and widths are in units; intervals come of drawing whole items.
 
     WAPE    sum of |units - median| / sum of units
     MASE    mean over items of: mean |units - median| / mean |units - units a week before| in the days before the test
@@ -102,7 +102,8 @@ class _Sums:
 
     def __init__(self, asked: Cases, batch: DemandBatch, items: NDArray[np.int64], naive: Sums) -> None:
         def by_item(values: NDArray[np.generic]) -> Sums:
-            return np.bincount(items, values.sum(axis=1).astype(np.float64), len(naive))
+            found: Sums = np.bincount(items, values.sum(axis=1).astype(np.float64), len(naive))
+            return found
 
         truth = asked.truth
         apart = truth[:, :, None] - batch.quantiles

@@ -30,7 +30,7 @@ from models.train.demand_fit import Examples, Recipe, fit
 
 NAME = "demand-quantiles"
 VALIDATION_DAYS = 28
-RECIPES = (Recipe(), Recipe(network="lstm", width=48, dropout=0.1, epochs=4, members=2, every=3))
+RECIPES = (Recipe(), Recipe(network="lstm", width=48, dropout=0.1, epochs=4, members=2, every=4))
 
 
 def train(
@@ -80,7 +80,13 @@ def fit_artifact(
         name=NAME,
         version=content_version(tensors, "1"),
         kind=KIND,
-        inputs={"history": HISTORY, "horizon": HORIZON, "quantiles": list(QUANTILES), "best": best, "networks": networks},
+        inputs={
+            "history": HISTORY,
+            "horizon": HORIZON,
+            "quantiles": list(QUANTILES),
+            "best": best,
+            "networks": networks,
+        },
         training={
             "seed": seed,
             "data": {one.name: one.fingerprint() for one in sets},

@@ -28,12 +28,12 @@ class Recipe:
     network: str = "dnn"
     width: int = 96
     dropout: float = 0.2
-    epochs: int = 5
+    epochs: int = 6
     batch: int = 512
     rate: float = 3e-3
     decay: float = 1e-4
-    members: int = 5
-    every: int = 1  # of the days that a case could begin on; not a multiple of 7
+    members: int = 4
+    every: int = 2  # of the days that a case could begin on; not a multiple of 7
 
 
 @dataclass(frozen=True, slots=True)
