@@ -28,7 +28,7 @@ from models.demand.smoothing import BASELINES, with_quantiles
 from models.demand.windows import Cases, cases
 from models.evaluate import metrics
 
-TASK = "demand of days 1-7"
+TASK = "units of days 1-7"
 Sums = NDArray[np.float64]
 
 
@@ -84,9 +84,8 @@ def _figures(
         drawn = [rule(measured[""], weight) for weight in metrics.group_draws(np.arange(len(naive)))]
         low, high = np.percentile(drawn, [2.5, 97.5])
         rows.append({
-            "model": network,
             "set": one.name,
-            "task": TASK,
+            "task": f"{TASK}, {network}",
             "metric": metric,
             "n": len(asked.series) * HORIZON,
             "value": round(values[""], 4),
