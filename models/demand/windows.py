@@ -30,10 +30,11 @@ def cases(units: Units, revenue: Units, first_day: int, origins: Sequence[int]) 
     """
     days = units.shape[1]
     wrong = [origin for origin in origins if not HISTORY <= origin <= days - HORIZON]
-    if wrong or not len(origins):
-        raise ValueError(
-            f"no case begins on day {wrong[:1] or 'any'} of {days}: {HISTORY} are needed before it, 7 after"
-        )
+    if wrong:
+        text = f"{days} days; {HISTORY} are needed before an origin and {HORIZON} from it on"
+        raise ValueError(f"no case begins on day {wrong[0]} of {text}")
+    if not len(origins):
+        raise ValueError(f"no day was asked for of {days}")
     some: NDArray[np.bool_] = units > 0
     begins = np.where(some.any(axis=1), some.argmax(axis=1), days)
     sold: NDArray[np.bool_] = np.any(some, axis=0)

@@ -16,7 +16,10 @@ from models.train.demand import fit_artifact
 from models.train.demand_fit import Recipe
 
 WEEK_PROFILE = np.array([0.5, 0.8, 1.0, 1.2, 2.0, 0.0, 1.5])  # closed on one day
-SMALL = (Recipe(width=16, epochs=6, members=2, every=4), Recipe(network="lstm", width=8, epochs=1, members=1, every=13))
+SMALL = (
+    Recipe(width=16, epochs=15, batch=32, rate=1e-2, members=2, every=2),
+    Recipe(network="lstm", width=8, epochs=6, batch=32, rate=1e-2, members=1, every=4),
+)
 
 
 def shop(items: int = 24, days: int = 190, seed: int = 1) -> DailySales:
