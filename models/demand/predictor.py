@@ -6,8 +6,8 @@ multiplicative form: with the median m and the outer quantiles l and h it is
 
     m - c (m - l)   to   m + c (h - m)
 
-where c, one for each band of the series' level, makes 80 % of the validation days lie inside. A lower end of less than
-half a unit is 0, and so is such a lower quantile.
+where c, one for each band of the series' level and of how far its quantiles are apart, makes 80 % of the validation
+days lie inside. A lower end of less than half a unit is 0, and so is such a lower quantile.
 """
 
 from __future__ import annotations
@@ -32,18 +32,23 @@ LEAST = 0.5  # unit
 
 
 class Factors:
-    """How the outer quantiles become an interval: `values` (b + 1,) for the bands between the levels `edges` (b,)."""
+    """How the outer quantiles become an interval: one factor for each band of the level and of the spread.
 
-    def __init__(self, edges: Sequence[float], values: Sequence[float]) -> None:
+    `levels` (a,) and `spreads` (b,) are the edges between bands, `values` (a + 1, b + 1).
+    """
+
+    def __init__(self, levels: Sequence[float], spreads: Sequence[float], values: Sequence[Sequence[float]]) -> None:
         """Errors: ValueError if their numbers do not fit."""
-        self.edges = np.asarray(edges, np.float64)
+        self.levels, self.spreads = np.asarray(levels, np.float64), np.asarray(spreads, np.float64)
         self.values = np.asarray(values, np.float64)
-        if len(self.values) != len(self.edges) + 1:
-            raise ValueError(f"{len(self.edges)} edges need {len(self.edges) + 1} factors, found {len(self.values)}")
+        wanted = (len(self.levels) + 1, len(self.spreads) + 1)
+        if self.values.shape != wanted:
+            raise ValueError(f"{wanted[0]} by {wanted[1]} bands need as many factors, found {self.values.shape}")
 
-    def of(self, level: Floats) -> NDArray[np.float64]:
-        """(n,) levels -> (n,) factors."""
-        found: NDArray[np.float64] = self.values[np.searchsorted(self.edges, level, side="right")]
+    def of(self, level: Floats, quantiles: Floats) -> NDArray[np.float64]:
+        """(n,) levels and (n, HORIZON, 3) -> (n, 1) factors."""
+        rows, columns = bands(self.levels, level), bands(self.spreads, spread(quantiles))
+        found: NDArray[np.float64] = self.values[rows, columns][:, None]
         return found
 
 
@@ -71,7 +76,7 @@ class DemandPredictor:
             return DemandBatch(np.zeros((0, HORIZON, len(QUANTILES)), np.float32), nothing, nothing)
         given = inputs(columns)
         quantiles = self._quantiles(given)
-        low, high = interval(quantiles, self._factors.of(given.level)[:, None])
+        low, high = interval(quantiles, self._factors.of(given.level, quantiles))
         quantiles[:, :, 0] = _without_crumbs(quantiles[:, :, 0])
         return DemandBatch(quantiles, low, high)
 
@@ -87,6 +92,18 @@ class DemandPredictor:
         shares = torch.stack([network(history, summary, ahead) for network in self._networks]).mean(dim=0)
         found: Floats = (shares * level[:, None, None]).cpu().numpy()
         return found
+
+
+def spread(quantiles: Floats) -> Floats:
+    """(n, HORIZON, 3) -> (n,) how far the outer quantiles of the week are apart, relative to its median."""
+    low, middle, high = (quantiles[:, :, place].sum(axis=1) for place in range(len(QUANTILES)))
+    found: Floats = (high - low) / np.maximum(middle, LEAST)
+    return found
+
+
+def bands(edges: NDArray[np.float64], values: Floats) -> NDArray[np.int64]:
+    """(n,) values -> (n,) between which edges each lies; one that is equal to an edge lies above it."""
+    return np.searchsorted(edges, values, side="right")
 
 
 def interval(quantiles: Floats, factors: NDArray[np.float64]) -> tuple[Floats, Floats]:
@@ -120,7 +137,7 @@ def load_demand(path: Path | None = None, device: str = "cpu", network: str | No
             member = build(name, int(given["width"]))
             member.load_state_dict(_weights(artifact.tensors, f"{name}.{number}."))
             members.append(member)
-        factors = Factors(given["edges"], given["factors"])
+        factors = Factors(given["levels"], given["spreads"], given["factors"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArtifactError(
             f"{artifact.path} holds {manifest.name} {manifest.version}, whose weights do not fit this code: {error!r}; "

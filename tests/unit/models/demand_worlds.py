@@ -17,12 +17,12 @@ from models.train.demand_fit import Recipe
 
 WEEK_PROFILE = np.array([0.5, 0.8, 1.0, 1.2, 2.0, 0.0, 1.5])  # closed on one day
 SMALL = (
-    Recipe(width=16, epochs=15, batch=32, rate=1e-2, members=2, every=2),
+    Recipe(width=16, epochs=15, batch=32, rate=1e-2, members=2, every=3),
     Recipe(network="lstm", width=8, epochs=6, batch=32, rate=1e-2, members=1, every=4),
 )
 
 
-def shop(items: int = 24, days: int = 190, seed: int = 1) -> DailySales:
+def shop(items: int = 24, days: int = 250, seed: int = 1) -> DailySales:
     """Poisson sales of items that sell from less than one to some hundred units a day."""
     random = np.random.default_rng(seed)
     level = np.exp(random.uniform(-0.5, 4.5, items))

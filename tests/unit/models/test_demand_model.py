@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.demand.columns import HISTORY, HORIZON, DemandColumns
 from models.demand.inputs import inputs
 from models.demand.network import NETWORKS
-from models.demand.predictor import DemandPredictor, Factors, covered, load_demand
+from models.demand.predictor import DemandPredictor, Factors, covered, interval, load_demand
 from models.demand.smoothing import seasonal_naive
 from models.demand.windows import cases
 from models.errors import ArtifactError, BatchError
@@ -131,17 +131,17 @@ def test_the_interval_covers_eight_days_in_ten_of_what_it_was_calibrated_for() -
     held, later = (cases(units, units, 0, [origin]) for origin in (70, 100))
     given = np.tile(np.array([1.0, 8.0, 9.0], np.float32), (200, HORIZON, 1))  # far too narrow
     factors = calibrate([given], [inputs(held.columns).level], [held])
-    from models.demand.predictor import interval
-
-    low, high = interval(given, factors.of(inputs(later.columns).level)[:, None])
+    low, high = interval(given, factors.of(inputs(later.columns).level, given))
     assert 0.75 < covered(low, high, later.truth).mean() < 0.86
 
 
-def test_factors_are_taken_by_the_band_of_the_level() -> None:
-    factors = Factors([1.0, 10.0], [0.5, 1.0, 2.0])
-    assert factors.of(np.array([0.2, 1.0, 9.9, 10.0, 500.0], np.float32)).tolist() == [0.5, 1.0, 1.0, 2.0, 2.0]
-    with pytest.raises(ValueError, match="2 edges need 3 factors"):
-        Factors([1.0, 10.0], [1.0])
+def test_factors_are_taken_by_the_bands_of_level_and_spread() -> None:
+    factors = Factors([10.0], [1.0, 2.0], [[0.1, 0.2, 0.3], [1.1, 1.2, 1.3]])
+    near, far = np.tile(np.float32([9, 10, 11]), (HORIZON, 1)), np.tile(np.float32([0, 10, 30]), (HORIZON, 1))
+    given = np.stack([near, far, near, far])
+    assert factors.of(np.float32([9.9, 9.9, 10, 500]), given).tolist() == [[0.1], [0.3], [1.1], [1.3]]
+    with pytest.raises(ValueError, match="2 by 3 bands"):
+        Factors([10.0], [1.0, 2.0], [[1.0, 1.0]])
 
 
 @pytest.fixture(scope="module")
