@@ -101,8 +101,7 @@ class _Sums:
 
     def __init__(self, asked: Cases, batch: DemandBatch, items: NDArray[np.int64], naive: Sums) -> None:
         def by_item(values: NDArray[np.generic]) -> Sums:
-            found: Sums = np.bincount(items, values.sum(axis=1).astype(np.float64), len(naive))
-            return found
+            return np.bincount(items, values.sum(axis=1), len(naive)).astype(np.float64)
 
         truth = asked.truth
         apart = truth[:, :, None] - batch.quantiles

@@ -37,7 +37,7 @@ def calibrate(quantiles: Sequence[Floats], levels: Sequence[Floats], sets: Seque
     """Of each set its (m, HORIZON, 3) quantiles and (m,) levels."""
     spreads = [spread(one) for one in quantiles]
     by_level, by_spread = _edges(levels), _edges(spreads)
-    values = []
+    values: list[list[float]] = []
     for row in range(BANDS):
         values.append([])
         for column in range(BANDS):

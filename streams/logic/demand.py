@@ -32,6 +32,8 @@ from streams.logic.forecasts import forecasts
 AT_ONCE = 4096  # rows that are forecast together
 FUTURE_MS = DAY_MS  # a sale that is dated later than it was sent by more than this would close days that are not over
 
+MAX_WINDOW = 65_536  # records: batch.max_events is no more
+
 AllKeys = Callable[[int], list[bytes]]
 _tp_of = attrgetter("tp")
 
@@ -58,6 +60,7 @@ class DemandLogic:
         self._all_keys = all_keys
         self._clock = clock
         self._shift_ms, self._lateness_ms = shift_ms, lateness_ms
+        self._young: dict[tuple[int, bytes], None] = {}  # a window that is answered in parts stores none of them yet
         self._decoder = WindowDecoder(DemandUnits, lambda sale: demand_key(sale.kind, sale.name), clock)
 
     def answer(self, window: Window, read: ReadRows) -> Answer:
@@ -74,6 +77,9 @@ class DemandLogic:
             rows = answer.partitions[tp].rows
             rows.update(shelf.changed())
             rows[KEY] = days.row()  # last: it says that all of them are counted
+            self._young.update(dict.fromkeys((tp.partition, key) for key in shelf.begun))
+        for old in list(self._young)[: max(0, len(self._young) - MAX_WINDOW)]:
+            del self._young[old]
         return answer
 
     def _count(self, item: Decoded[DemandUnits], days: DayClock, shelf: "_Shelf", answer: Answer) -> None:
@@ -106,7 +112,8 @@ class DemandLogic:
     def _forecast(self, tp: TP, offset: int, day: int, days: DayClock, shelf: "_Shelf", answer: Answer) -> None:
         sent = answer.partitions[tp].outputs[DEMAND_FORECASTS.name]
         source, as_of = Source(tp.topic, tp.partition, offset), days.end_of(day)
-        for keys, rows in shelf.all(self._all_keys(tp.partition)):
+        young = [key for partition, key in self._young if partition == tp.partition]
+        for keys, rows in shelf.all([*self._all_keys(tp.partition), *young]):
             gone = rows["day"] <= day - SALES_HISTORY
             begun = rows["first_day"] <= day
             for i in np.flatnonzero(gone):
@@ -127,6 +134,7 @@ class _Shelf:
         self._read = read
         self._stored: dict[bytes, bytes | None] = {}
         self._mine: dict[bytes, np.ndarray | None] = {}  # (1,) each; None: dropped
+        self.begun: list[bytes] = []  # keys that had no row
 
     def want(self, keys: Sequence[bytes]) -> None:
         """Read these now, all at once."""
@@ -137,7 +145,10 @@ class _Shelf:
         """(1,) the row of a key that was wanted, to be changed in place; a new one begins on that day."""
         row = self._mine.get(key)
         if row is None:
-            row = self._mine[key] = read_sales_row(None if key in self._mine else self._stored[key], day)
+            stored = None if key in self._mine else self._stored[key]
+            row = self._mine[key] = read_sales_row(stored, day)
+            if stored is None:
+                self.begun.append(key)
         return row
 
     def drop(self, key: bytes) -> None:

@@ -17,7 +17,9 @@ from schemas.demand import DemandForecast, DemandUnits, demand_key
 from schemas.letters import DeadLetter
 from schemas.predictions import Source
 from schemas.topics import DEMAND_FORECASTS
-from streams.logic.answer import Answer
+from streams.batcher.search import answer_or_set_aside
+from streams.batcher.window import Window
+from streams.logic.answer import Answer, ReadRows
 from streams.logic.day_clock import DAY_MS, KEY
 from streams.logic.demand import DemandLogic
 from tests.unit.models.demand_worlds import small_demand
@@ -191,6 +193,28 @@ def test_product_and_category_of_one_purchase_are_both_counted(counter: Counter)
     )
     assert answer.results == {"counted": 2}
     assert {key for _, key in counter.rows.kept} == {b"product/x", b"category/x", KEY}
+
+
+def test_a_window_that_is_answered_in_parts_forecasts_and_stores_what_the_whole_one_does() -> None:
+    class InParts:
+        name, model_name, model_version = "demand", "m", "1"
+
+        def __init__(self, logic: DemandLogic) -> None:
+            self._logic = logic
+
+        def answer(self, window: Window, read: ReadRows) -> Answer:
+            if window.size > 2:
+                raise RuntimeError("too much at once")
+            return self._logic.answer(window, read)
+
+    whole, parts = Counter(), Counter()
+    sales = [whole.sale(f"p{i % 5}", at(i // 8), i % 5 + 1, offset=i) for i in range(32)]
+    expected = whole.answer(*sales)
+    found = answer_or_set_aside(InParts(parts.logic), window_of(sales), parts.rows.read, NOW_MS)
+    assert found.partitions[A].rows == expected.partitions[A].rows
+    assert list(found.partitions[A].rows)[-1] == KEY  # a crash may leave the first of them only
+    assert forecasts(found).keys() == forecasts(expected).keys() == {b"product/p%d" % i for i in range(5)}
+    assert found.results == expected.results
 
 
 @settings(max_examples=20)
