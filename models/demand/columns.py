@@ -22,14 +22,13 @@ class DemandColumns:
     units: Floats  # (n, HISTORY) a day each; 0 where nothing was sold or the item was not yet there
     revenue: Floats  # (n, HISTORY) what the units brought; 0 where prices are not known
     ages: NDArray[np.int64]  # (n,) days since the first sale, that day included: 1 to HISTORY, also for older ones
-    days: NDArray[np.int64]  # (n,) the first day ahead, in days since 1970-01-01
 
     def __len__(self) -> int:
         return len(self.units)
 
     def take(self, rows: NDArray[np.generic]) -> DemandColumns:
         """The series that a mask or an index array names."""
-        return DemandColumns(self.units[rows], self.revenue[rows], self.ages[rows], self.days[rows])
+        return DemandColumns(self.units[rows], self.revenue[rows], self.ages[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,3 @@ class DemandBatch:
     quantiles: Floats  # (n, HORIZON, 3) rising along the last axis, see QUANTILES; the middle one is the forecast
     low: Floats  # (n, HORIZON)
     high: Floats  # (n, HORIZON)
-
-
-def weekday(days: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Days since 1970-01-01, a Thursday -> 0 for Monday to 6 for Sunday."""
-    found: NDArray[np.int64] = (days + 3) % WEEK
-    return found

@@ -2,8 +2,11 @@
 
     history    (n, HISTORY)        ln(1 + units / level), oldest first; 0 before the first sale
     summary    (n, SUMMARY)        means, medians and decayed means / level, shares of zero days, ln level, age, price
-    ahead      (n, HORIZON, AHEAD) of each day ahead: its weekday, how far ahead, what that weekday sold / level
+    ahead      (n, HORIZON, AHEAD) of each day ahead: how far ahead, what its weekday sold / level
     level      (n,)                mean of the days since the first sale, large days cut
+
+Weekdays have no names here: a network that learnt them from a shop that closes on Saturdays would not follow one that
+closes on Wednesdays. What a weekday is to a series is what it sold on it.
 
 The level is of days cut at five times the mean: one order of thousands must not make the rest of eight weeks vanish.
 """
@@ -15,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.demand.columns import HISTORY, HORIZON, WEEK, DemandColumns, Floats, weekday
+from models.demand.columns import HISTORY, HORIZON, WEEK, DemandColumns, Floats
 
 SPANS = (7, 14, 28, 56)  # days of rolling means
 DECAYS = (0.05, 0.15, 0.35)  # of decayed means
@@ -23,8 +26,7 @@ CUT = 5.0  # times the mean
 LEAST = 1 / HISTORY  # level of what sold less than one unit in all those days
 WEEKS = HISTORY // WEEK
 SUMMARY = 4 * len(SPANS) + len(DECAYS) + 4
-WEEKDAYS = slice(5, 5 + WEEK)  # of `ahead`: which weekday it is
-AHEAD = WEEKDAYS.stop + HORIZON
+AHEAD = 5 + HORIZON
 
 
 class Inputs(NamedTuple):
@@ -104,7 +106,5 @@ def _ahead(columns: DemandColumns, share: Floats, known: NDArray[np.bool_]) -> F
         np.log1p(weeks[:, -1]),
         ((weeks == 0) & mine).sum(axis=1) / count,
     ]
-    days = columns.days[:, None] + np.arange(HORIZON)
-    eye = np.eye(WEEK, dtype=np.float32)
     far = np.broadcast_to(np.eye(HORIZON, dtype=np.float32), (n, HORIZON, HORIZON))
-    return np.concatenate([np.stack(parts, axis=2), eye[weekday(days)], far], axis=2).astype(np.float32)
+    return np.concatenate([np.stack(parts, axis=2), far], axis=2).astype(np.float32)

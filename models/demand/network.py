@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.demand.columns import HISTORY, HORIZON, WEEK
-from models.demand.inputs import AHEAD, SUMMARY, WEEKDAYS, WEEKS
+from models.demand.inputs import AHEAD, SUMMARY, WEEKS
 
 
 class Head(nn.Module):
@@ -65,9 +65,10 @@ class DemandLstm(nn.Module):
 
     def forward(self, history: Tensor, summary: Tensor, ahead: Tensor) -> Tensor:
         """(n, HISTORY), (n, SUMMARY), (n, HORIZON, AHEAD) -> (n, HORIZON, 3)."""
-        week = ahead[:, :, WEEKDAYS]  # (n, HORIZON, WEEK): those of the week ahead are those of every week before it
         sold = history.unsqueeze(2)  # (n, HISTORY, 1)
-        days = torch.cat([sold, (sold == 0).to(sold.dtype), week.repeat(1, WEEKS, 1)], dim=2)
+        # Which day ahead has the same weekday.
+        week = torch.eye(WEEK, dtype=sold.dtype, device=sold.device).repeat(WEEKS, 1)  # (HISTORY, WEEK)
+        days = torch.cat([sold, (sold == 0).to(sold.dtype), week.expand(len(sold), -1, -1)], dim=2)
         _, (state, _) = self.lstm(days)  # (1, n, width)
         quantiles: Tensor = self.head(torch.cat([self.drop(state[0]), summary], dim=1), ahead)
         return quantiles

@@ -66,7 +66,7 @@ class DemandPredictor:
     def run(self, columns: DemandColumns) -> DemandBatch:
         """Forecasts of n series. Errors: BatchError where columns do not fit together."""
         n = len(columns)
-        wanted = {"units": (n, HISTORY), "revenue": (n, HISTORY), "ages": (n,), "days": (n,)}
+        wanted = {"units": (n, HISTORY), "revenue": (n, HISTORY), "ages": (n,)}
         for name, shape in wanted.items():
             found = getattr(columns, name).shape
             if found != shape:

@@ -76,7 +76,6 @@ def columns_of(rows: np.ndarray, last_day: int) -> DemandColumns:
         units=np.where(kept, rows["units"][:, days % RING], 0).astype(np.float32),
         revenue=np.where(kept, rows["revenue"][:, days % RING], 0).astype(np.float32),
         ages=np.clip(last_day - rows["first_day"].astype(np.int64) + 1, 1, HISTORY),
-        days=np.full(len(rows), last_day + 1, dtype=np.int64),
     )
 
 

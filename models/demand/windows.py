@@ -20,10 +20,11 @@ class Cases:
     columns: DemandColumns  # (m,)
     truth: Floats  # (m, HORIZON)
     series: NDArray[np.int64]  # (m,) which of the n series
+    origins: NDArray[np.int64]  # (m,) the first day ahead, as a column
     open: NDArray[np.bool_]  # (m, HORIZON) whether anything at all was sold on that day
 
 
-def cases(units: Units, revenue: Units, first_day: int, origins: Sequence[int]) -> Cases:
+def cases(units: Units, revenue: Units, origins: Sequence[int]) -> Cases:
     """(n, d) units and revenue; a series without a sale before an origin is no case of it.
 
     Errors: ValueError for an origin with too few days before or after it.
@@ -46,10 +47,10 @@ def cases(units: Units, revenue: Units, first_day: int, origins: Sequence[int]) 
             units[mine, origin - HISTORY : origin],
             revenue[mine, origin - HISTORY : origin],
             np.minimum(origin - begins[mine], HISTORY),
-            np.full(len(mine), first_day + origin, dtype=np.int64),
+            np.full(len(mine), origin, dtype=np.int64),
             units[mine, ahead],
             mine,
             np.broadcast_to(sold[ahead], (len(mine), HORIZON)),
         ))  # fmt: skip
     past, brought, ages, starts, truth, series, opened = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Cases(DemandColumns(past, brought, ages.astype(np.int64), starts), truth, series, opened)
+    return Cases(DemandColumns(past, brought, ages.astype(np.int64)), truth, series, starts, opened)

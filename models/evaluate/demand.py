@@ -49,7 +49,7 @@ def evaluate_sets(sets: Sequence[DailySales], artifact: Path | None, *, baseline
     figures: list[dict[str, Any]] = []
     for one in sets:
         origins = range(one.test_from, one.days - HORIZON + 1)
-        asked = cases(one.units, one.revenue, one.first_day, origins)
+        asked = cases(one.units, one.revenue, origins)
         others = _baselines(one, asked, origins) if baselines else {}
         for name, predictor in predictors.items():
             figures += _figures(one, asked, name, predictor, others)
@@ -62,7 +62,7 @@ def evaluate_sets(sets: Sequence[DailySales], artifact: Path | None, *, baseline
 
 def _baselines(one: DailySales, asked: Cases, origins: range) -> dict[str, DemandBatch]:
     units = one.units.astype(np.float64)
-    place = asked.columns.days - one.first_day - one.test_from
+    place = asked.origins - one.test_from
     found = {}
     for name, method in BASELINES.items():
         quantiles = with_quantiles(method, units, one.test_from, origins)[asked.series, place].astype(np.float32)

@@ -102,7 +102,7 @@ def fit_artifact(
 
 
 def _cases(one: DailySales, origins: range) -> Cases:
-    return cases(one.units, one.revenue, one.first_day, origins)
+    return cases(one.units, one.revenue, origins)
 
 
 def _calibrated(members: Sequence[DemandNetwork], held: Sequence[Cases]) -> Factors:

@@ -101,8 +101,7 @@ def assert_as_offline(found: dict[str, DemandForecast], sold: Sold, artifact: Pa
     series = np.zeros((len(keys), HISTORY), np.float32)
     series[:, -DAYS:] = [sold.units[key] for key in keys]
     ages = np.array([DAYS - int((sold.units[key] > 0).argmax()) for key in keys])
-    days = np.full(len(keys), FIRST_DAY + DAYS, dtype=np.int64)
-    batch = load_demand(artifact).run(DemandColumns(series, 2 * series, ages, days))
+    batch = load_demand(artifact).run(DemandColumns(series, 2 * series, ages))
     for i, key in enumerate(keys):
         told = found[key]
         assert told.as_of == (FIRST_DAY + DAYS) * DAY_MS

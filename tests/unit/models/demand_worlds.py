@@ -34,7 +34,7 @@ def shop(items: int = 24, days: int = 250, seed: int = 1) -> DailySales:
 def some_columns(world: DailySales | None = None) -> DemandColumns:
     """The series of a shop as they are when its test begins."""
     world = world or shop()
-    return cases(world.units, world.revenue, world.first_day, [world.test_from]).columns
+    return cases(world.units, world.revenue, [world.test_from]).columns
 
 
 @cache

@@ -16,7 +16,7 @@ def columns(units: np.ndarray, revenue: np.ndarray | None = None, age: int = HIS
     n = len(units)
     units = units.astype(np.float32)
     brought = units if revenue is None else revenue.astype(np.float32)
-    return DemandColumns(units, brought, np.full(n, age), np.full(n, 20_000))
+    return DemandColumns(units, brought, np.full(n, age))
 
 
 def test_a_series_that_repeats_its_week_is_forecast_exactly_by_both_seasonal_methods() -> None:

@@ -32,13 +32,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(
     st.lists(st.sampled_from([0.0, 0.0, 1.0, 2.5, 40.0, 1e6]), min_size=HISTORY, max_size=HISTORY),
     st.integers(1, HISTORY),
-    st.integers(0, 40_000),
     st.sampled_from([0.0, 1.0, 1e9]),
 )
-def test_any_series_has_finite_forecasts_in_order(units: list[float], age: int, day: int, price: float) -> None:
+def test_any_series_has_finite_forecasts_in_order(units: list[float], age: int, price: float) -> None:
     given = np.array([units], np.float32)
     given[:, : HISTORY - age] = 0
-    batch = small_demand().run(DemandColumns(given, given * np.float32(price), np.array([age]), np.array([day])))
+    batch = small_demand().run(DemandColumns(given, given * np.float32(price), np.array([age])))
     assert batch.quantiles.shape == (1, HORIZON, 3)
     for values in (batch.quantiles, batch.low, batch.high):
         assert np.isfinite(values).all()
@@ -61,44 +60,44 @@ def test_no_series_have_no_forecasts_and_columns_must_fit() -> None:
     columns = some_columns()
     assert small_demand().run(columns.take(np.array([], np.int64))).low.shape == (0, HORIZON)
     with pytest.raises(BatchError, match="units"):
-        small_demand().run(DemandColumns(columns.units[:, 1:], columns.revenue, columns.ages, columns.days))
+        small_demand().run(DemandColumns(columns.units[:, 1:], columns.revenue, columns.ages))
 
 
 def test_what_lies_before_the_first_sale_is_not_taken_for_days_without_one() -> None:
     units = np.zeros((1, HISTORY), np.float32)
     units[:, -5:] = 10
-    young, old = (
-        inputs(DemandColumns(units, units, np.array([age]), np.array([20_000], dtype=np.int64))) for age in (5, HISTORY)
-    )
+    young, old = (inputs(DemandColumns(units, units, np.array([age]))) for age in (5, HISTORY))
     assert young.level[0] == 10
     assert old.level[0] < 5
 
 
-def test_the_weekday_of_each_day_ahead_is_told_and_lies_beside_what_it_sold() -> None:
+def test_beside_each_day_ahead_lies_what_its_weekday_sold() -> None:
     units = np.tile(np.arange(7, dtype=np.float32), 8)[None]  # the first day ahead had 0 a week before
-    found = inputs(DemandColumns(units, units, np.array([HISTORY]), np.array([20_002], dtype=np.int64)))  # a Sunday
-    assert found.ahead[0, :, 5:12].argmax(axis=1).tolist() == [6, 0, 1, 2, 3, 4, 5]
-    assert np.expm1(found.ahead[0, :, 3]) * found.level[0] == pytest.approx(np.arange(7), abs=1e-4)
+    found = inputs(DemandColumns(units, units, np.array([HISTORY])))
+    for mean_median_decayed_or_last in range(4):
+        share = np.expm1(found.ahead[0, :, mean_median_decayed_or_last])
+        assert share * found.level[0] == pytest.approx(np.arange(7), abs=1e-4)
+    assert found.ahead[0, :, 4].tolist() == [1, 0, 0, 0, 0, 0, 0]  # days without a sale
 
 
 def test_cases_hold_what_was_known_and_what_came() -> None:
     units = np.arange(2 * 80, dtype=np.float32).reshape(2, 80)
     units[1, :70] = 0
-    found = cases(units, units, 100, [60, 72])
+    found = cases(units, units, [60, 72])
     assert found.series.tolist() == [0, 0, 1]  # the second item had no sale before day 60
     assert found.columns.ages.tolist() == [HISTORY, HISTORY, 2]
-    assert found.columns.days.tolist() == [160, 172, 172]
+    assert found.origins.tolist() == [60, 72, 72]
     assert found.columns.units[0].tolist() == list(range(4, 60))
     assert found.truth[1].tolist() == list(range(72, 79))
     with pytest.raises(ValueError, match="no case begins on day 74"):
-        cases(units, units, 100, [74])
+        cases(units, units, [74])
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_stored_model_of_either_kind_answers_better_than_last_week(folder: Path, network: str) -> None:
     world = shop()
     origins = range(world.test_from, world.days - HORIZON + 1)
-    asked = cases(world.units, world.revenue, world.first_day, origins)
+    asked = cases(world.units, world.revenue, origins)
     model = load_demand(folder, network=network)
     naive = seasonal_naive(world.units.astype(float), world.test_from, origins).transpose(1, 0, 2).reshape(-1, HORIZON)
     error = np.abs(model.run(asked.columns).quantiles[:, :, 1] - asked.truth).sum()
@@ -128,7 +127,7 @@ def test_an_artifact_whose_weights_do_not_fit_is_refused_with_the_way_out(folder
 def test_the_interval_covers_eight_days_in_ten_of_what_it_was_calibrated_for() -> None:
     random = np.random.default_rng(8)
     units = random.negative_binomial(2, 0.2, (200, 120)).astype(np.float32)
-    held, later = (cases(units, units, 0, [origin]) for origin in (70, 100))
+    held, later = (cases(units, units, [origin]) for origin in (70, 100))
     given = np.tile(np.array([1.0, 8.0, 9.0], np.float32), (200, HORIZON, 1))  # far too narrow
     factors = calibrate([given], [inputs(held.columns).level], [held])
     low, high = interval(given, factors.of(inputs(later.columns).level, given))
@@ -160,8 +159,14 @@ def test_the_shipped_model_is_small_and_says_how_good_it_was() -> None:
     assert 0.78 <= covers["value"] <= 0.82
 
 
-def test_the_shipped_model_knows_a_weekday_that_is_closed(shipped_model: DemandPredictor) -> None:
-    units = np.tile(np.array([20, 22, 0, 25, 18, 30, 12], np.float32), 8)[None]
-    batch = shipped_model.run(DemandColumns(units, units, np.array([HISTORY]), np.array([20_000], dtype=np.int64)))
-    assert batch.quantiles[0, 2, 1] < 1
-    assert batch.quantiles[0, 5, 1] == pytest.approx(30, rel=0.4)
+@pytest.mark.parametrize("closed", range(7))
+def test_the_shipped_model_knows_a_weekday_that_is_closed_whichever_it_is(
+    shipped_model: DemandPredictor, closed: int
+) -> None:
+    week = np.array([20, 22, 21, 25, 18, 30, 12], np.float32)
+    week[closed] = 0
+    units = np.random.default_rng(1).poisson(np.tile(week, 8)).astype(np.float32)[None]
+    batch = shipped_model.run(DemandColumns(units, units, np.array([HISTORY])))
+    median = batch.quantiles[0, :, 1]
+    assert median[closed] < 1
+    assert np.delete(median, closed) == pytest.approx(np.delete(week, closed), rel=0.5)

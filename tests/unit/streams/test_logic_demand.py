@@ -126,7 +126,7 @@ def test_the_forecast_is_that_of_the_model_for_the_counted_series(counter: Count
     told = forecasts(counter.answer(counter.sale("other", at(60))))[b"product/p"]
     assert told is not None
     series = sold[None, -56:].astype(np.float32)
-    batch = small_demand().run(DemandColumns(series, series * 2, np.array([56]), np.array([DAY + 60], dtype=np.int64)))
+    batch = small_demand().run(DemandColumns(series, series * 2, np.array([56])))
     assert [day.p50 for day in told.days] == pytest.approx(batch.quantiles[0, :, 1].tolist(), abs=1e-3)
     assert [day.high for day in told.days] == pytest.approx(batch.high[0].tolist(), abs=1e-3)
     assert told.seasonal_naive == series[0, -7:].tolist()
