@@ -78,8 +78,8 @@ class DemandLogic:
             rows.update(shelf.changed())
             rows[KEY] = days.row()  # last: it says that all of them are counted
             self._young.update(dict.fromkeys((tp.partition, key) for key in shelf.begun))
-        for old in list(self._young)[: max(0, len(self._young) - MAX_WINDOW)]:
-            del self._young[old]
+        while len(self._young) > MAX_WINDOW:
+            del self._young[next(iter(self._young))]
         return answer
 
     def _count(self, item: Decoded[DemandUnits], days: DayClock, shelf: "_Shelf", answer: Answer) -> None:
