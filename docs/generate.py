@@ -106,13 +106,13 @@ def models() -> str:
         MADE,
         "",
         "The figures are those in the artifacts' manifests, on test groups (bucket 0 by SHA-1 of the title or household) that no",
-        "training, early stopping or calibration saw; in brackets the 95 % bootstrap interval over groups. Baselines ran in the",
-        "same evaluation. `shelfstream evaluate products --data DIR` and `shelfstream evaluate behaviour` measure them again;",
+        "training, early stopping or calibration saw (of demand: on the last 28 days); in brackets the 95 % bootstrap interval over groups. Baselines ran in the",
+        "same evaluation. `shelfstream evaluate products --data DIR`, `evaluate behaviour` and `evaluate demand --data DIR` measure them again;",
         "the first table is that of `--part titles --fast-only`.",
         "",
         (HERE / "models-notes.md").read_text().strip(),
     ]
-    for kind in (*PRODUCT_MODELS, "behaviour"):
+    for kind in (*PRODUCT_MODELS, "behaviour", "demand"):
         manifest = _manifest(kind)
         parts += ["", f"## {manifest['name']} {manifest['version']}"]
         for data in dict.fromkeys(figure["set"] for figure in manifest["metrics"]["figures"]):

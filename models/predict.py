@@ -2,6 +2,16 @@
 
 from models.behaviour import BehaviourPredictor, EventLists, load_behaviour
 from models.columns import BehaviourBatch, EventColumns, Extracted, ModelInfo, ProductBatch, ProductColumns
+from models.demand.columns import HISTORY as SALES_HISTORY
+from models.demand.columns import DemandBatch, DemandColumns
+from models.demand.hints import elasticities, stock_outs
+from models.demand.predictor import DemandPredictor, load_demand
+from models.demand.row import ROW_DTYPE as SALES_ROW
+from models.demand.row import columns_of as sales_columns
+from models.demand.row import count_sale
+from models.demand.row import of_day as sales_of_day
+from models.demand.row import read_row as read_sales_row
+from models.demand.smoothing import exponential_smoothing
 from models.explain.occlusion import with_explanations
 from models.fusion.columns import GoodsBatch, GoodsColumns
 from models.fusion.predictor import GoodsPredictor, load_goods
@@ -13,9 +23,14 @@ from models.text.predictor import ProductPredictor, load_products
 from models.tiers import SURE_ABOVE, PredictorRefiner, Refiner, load_tiers, sure
 
 __all__ = [
+    "SALES_HISTORY",
+    "SALES_ROW",
     "SURE_ABOVE",
     "BehaviourBatch",
     "BehaviourPredictor",
+    "DemandBatch",
+    "DemandColumns",
+    "DemandPredictor",
     "EventColumns",
     "EventLists",
     "Extracted",
@@ -32,12 +47,20 @@ __all__ = [
     "Refiner",
     "TaxonomyAnswers",
     "TaxonomyPredictor",
+    "count_sale",
     "decode_image",
+    "elasticities",
+    "exponential_smoothing",
     "load_behaviour",
+    "load_demand",
     "load_goods",
     "load_products",
     "load_taxonomy",
     "load_tiers",
+    "read_sales_row",
+    "sales_columns",
+    "sales_of_day",
+    "stock_outs",
     "sure",
     "with_explanations",
 ]

@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from schemas.demand import DemandForecast, DemandUnits
 from schemas.events import ProductUpsert, UserBehaviour
 from schemas.letters import DeadLetter
 from schemas.predictions import ProductAttributes, ProductCategories, UserPrediction
@@ -71,9 +72,23 @@ PRODUCT_FEATURES = TopicSpec(
 )
 USER_STATE = TopicSpec("user-state", "user_id", None, "changelog of the users' state rows", "compact")
 
+DEMAND_UNITS = TopicSpec(
+    "demand-units", "kind/name", DemandUnits, "sales by product and by category, between the two steps of counting",
+    "delete", retention_ms=7 * DAY_MS,
+)  # fmt: skip
+DEMAND_FORECASTS = TopicSpec(
+    "demand-forecasts",
+    "kind/name",
+    DemandForecast,
+    "units of the next seven days, by product and by category",
+    "compact",
+)
+DEMAND_STATE = TopicSpec("demand-state", "kind/name", None, "changelog of the counted sales", "compact")
+DEMAND_TOPICS = (DEMAND_UNITS, DEMAND_FORECASTS, DEMAND_STATE)  # only workers of the demand agent need them
+
 TOPICS = (
     PRODUCT_UPSERT, USER_BEHAVIOUR, PRODUCT_ATTRIBUTES, PRODUCT_CATEGORIES,
-    USER_PREDICTIONS, DEAD_LETTERS, PRODUCT_FEATURES, USER_STATE,
+    USER_PREDICTIONS, DEAD_LETTERS, PRODUCT_FEATURES, USER_STATE, *DEMAND_TOPICS,
 )  # fmt: skip
 
 

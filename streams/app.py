@@ -8,7 +8,15 @@ from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from schemas.state import WAITING_KEY, source_offsets
-from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_BEHAVIOUR, USER_STATE, TopicSpec
+from schemas.topics import (
+    DEMAND_STATE,
+    DEMAND_UNITS,
+    PRODUCT_FEATURES,
+    PRODUCT_UPSERT,
+    USER_BEHAVIOUR,
+    USER_STATE,
+    TopicSpec,
+)
 from streams.agents.wiring import connect
 from streams.attempts.journal import AttemptsJournal
 from streams.batcher.model_thread import ModelThread
@@ -23,17 +31,20 @@ from streams.letters.limit import LetterLimit
 from streams.logic.answer import Logic
 from streams.logic.behaviour import BehaviourLogic
 from streams.logic.cascade import make_product_logic
+from streams.logic.demand import DemandLogic
 from streams.logic.refine import Refinements
+from streams.logic.units import UnitsLogic
 from streams.metrics import declared as metrics
 from streams.metrics.health import Health, Recovery
 from streams.metrics.partitions import PartitionWatch, Standing
 from streams.state.options import Rocks
 from streams.state.order import SourceOffsets
-from streams.state.rows import Rows
+from streams.state.rows import Rows, no_rows
 from streams.state.snapshots import Snapshots
 from streams.state.table import GlobalRowTable, RowTable, declare
 from streams.transport.consumer import RunConsumer
 from streams.transport.outbox import Outbox
+from streams.transport.places import places
 from streams.transport.transactions import TransactionalProducer
 from streams.worker import WorkerApp, make_app
 
@@ -72,6 +83,7 @@ class WorkerBuilder:
                 self.app.batches, self._outbox, self.app.member, self.app.answered, interval_s
             )
         self._limit = LetterLimit(settings.letters, clock)
+        self._place = places(settings.topics.partitions)
 
     def topic(self, name: str) -> str:
         """The cluster's name of a declared topic."""
@@ -121,6 +133,7 @@ class WorkerBuilder:
             limit=self._limit,
             attempts=self._attempts(source, logic, *([later] if later else [])),
             clock=self.clock,
+            place=self._place,
             later=Later(later, self._attempts(source, later), lambda: rows.stored(WAITING_KEY)) if later else None,
         )
         pipeline = connect(
@@ -178,6 +191,8 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
     from models.predict import load_behaviour, load_tiers  # torch and weights: only when they are needed
 
     device = choose_device(settings.device, settings.models.threads)
+    if "demand" in settings.agents:
+        return _demand_worker(settings, clock, device)
     builder = WorkerBuilder(settings, clock)
     products, encoder = load_tiers(settings.models.products, settings.products.encoder, device)
     features = builder.table(PRODUCT_UPSERT, PRODUCT_FEATURES, shared=True)
@@ -197,6 +212,24 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
             top=settings.models.top,
         )
         builder.agent(USER_BEHAVIOUR, USER_STATE, state, behaviour, device)
+    return builder.build()
+
+
+def _demand_worker(settings: Settings, clock: Clock, device: str) -> Worker:
+    """Both steps of counting sales: by user as they come, then by what was sold."""
+    from models.predict import load_demand  # torch and weights: only when they are needed
+
+    builder = WorkerBuilder(settings, clock)
+    builder.agent(USER_BEHAVIOUR, DEMAND_STATE, no_rows(), UnitsLogic(clock), "cpu")
+    rows = builder.table(DEMAND_UNITS, DEMAND_STATE, shared=False, source_offsets=source_offsets)
+    logic = DemandLogic(
+        load_demand(settings.models.demand, device),
+        rows.keys,
+        clock,
+        shift_ms=settings.demand.utc_offset_min * 60_000,
+        lateness_ms=round(settings.demand.lateness_min * 60_000),
+    )
+    builder.agent(DEMAND_UNITS, DEMAND_STATE, rows, logic, device)
     return builder.build()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from streams.errors import ConfigError
@@ -83,6 +83,7 @@ class ModelSettings(_Group):
 
     products: Path | None = Field(None, description="folder of the products artifact; default: the shipped one")
     behaviour: Path | None = Field(None, description="folder of the behaviour artifact; default: the shipped one")
+    demand: Path | None = Field(None, description="folder of the demand artifact; default: the shipped one")
     top: int = Field(10, ge=1, le=100, description="categories and products in a user prediction")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one inference")
 
@@ -127,6 +128,17 @@ class ImageSettings(_Group):
     decode_timeout_s: float = Field(2, gt=0, le=60, description="to decode one picture, seconds")
 
 
+class DemandSettings(_Group):
+    """Days of the demand agent."""
+
+    lateness_min: float = Field(
+        60, ge=0, le=10_080, description="a day is closed when a sale this much later than its end is heard of, minutes"
+    )
+    utc_offset_min: int = Field(
+        0, ge=-1_440, le=1_440, description="the shop's days begin this much before UTC's (its time zone), minutes"
+    )
+
+
 class LetterSettings(_Group):
     """Dead letters."""
 
@@ -161,8 +173,10 @@ class Settings(BaseSettings):
     )
 
     name: str = Field("shelfstream", pattern=r"^[a-zA-Z0-9._-]+$", description="consumer group of the workers")
-    agents: list[Literal["products", "behaviour"]] = Field(
-        ["products", "behaviour"], min_length=1, description="which agents this worker runs"
+    agents: list[Literal["products", "behaviour", "demand"]] = Field(
+        ["products", "behaviour"],
+        min_length=1,
+        description="which agents this worker runs; demand runs alone, in a consumer group of its own: name-demand",
     )
     delivery: Literal["at-least-once", "exactly-once"] = Field(
         "at-least-once", description="exactly-once: outputs, state and offsets in one Kafka transaction"
@@ -174,9 +188,23 @@ class Settings(BaseSettings):
     state: Annotated[StateSettings, Field(default_factory=StateSettings)]
     models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
     products: Annotated[ProductSettings, Field(default_factory=ProductSettings)]
+    demand: Annotated[DemandSettings, Field(default_factory=DemandSettings)]
     images: Annotated[ImageSettings, Field(default_factory=ImageSettings)]
     letters: Annotated[LetterSettings, Field(default_factory=LetterSettings)]
     web: Annotated[WebSettings, Field(default_factory=WebSettings)]
+
+    @field_validator("agents")
+    @classmethod
+    def _demand_alone(cls, agents: list[str]) -> list[str]:
+        """It reads user-behaviour as the behaviour agent does, and a group reads a record once."""
+        if "demand" in agents and len(agents) > 1:
+            raise ValueError("demand runs in a worker of its own; start another one for the other agents")
+        return agents
+
+    @property
+    def group(self) -> str:
+        """The consumer group."""
+        return f"{self.name}-demand" if "demand" in self.agents else self.name
 
     @classmethod
     def settings_customise_sources(

@@ -193,7 +193,7 @@ def make_app(settings: Settings) -> WorkerApp:
     settings.state.dir.mkdir(parents=True, exist_ok=True)  # Faust makes one level of it only
     extra: dict[str, Any] = {"consumer_group_instance_id": kafka.instance_id} if kafka.instance_id else {}
     app = WorkerApp(
-        settings.name,
+        settings.group,
         broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
         store="memory://",  # unused: our tables bring their own
         datadir=str(settings.state.dir),
@@ -221,7 +221,7 @@ def make_app(settings: Settings) -> WorkerApp:
     servers, exactly_once = servers_of(app.conf.broker), settings.delivery == "exactly-once"
     if exactly_once:
         instance = kafka.instance_id or worker_id(settings.state.dir)
-        app.batches = TransactionalProducer(servers, f"{settings.name}-{instance}", kafka.transaction_timeout_s)
+        app.batches = TransactionalProducer(servers, f"{settings.group}-{instance}", kafka.transaction_timeout_s)
     else:
         app.batches = BatchProducer(servers)
         app.batches.may_send = app.holds_partitions

@@ -27,7 +27,7 @@ from streams.logic.refine import Refinements
 from streams.metrics import declared as metrics
 from streams.metrics.health import Progress
 from streams.state.rows import Rows
-from streams.transport.outbox import Outgoing
+from streams.transport.outbox import Outgoing, route
 from streams.transport.runs import RecordRun
 
 WINDOWS_AHEAD = 1  # of the model, besides the one at work
@@ -47,7 +47,8 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What a pipeline is connected to. `topic` turns a declared topic name into the cluster's."""
+    """What a pipeline is connected to. `topic` turns a declared topic name into the cluster's; `place` says in which
+    partition a key is."""
 
     committer: Committing
     topic: Callable[[str], str]
@@ -59,6 +60,7 @@ class Wiring:
     limit: LetterLimit
     attempts: AttemptsJournal
     clock: Clock
+    place: Callable[[bytes | None], int]
     later: Later | None = None
 
 
@@ -231,6 +233,8 @@ class Pipeline(Service):
             effects.sends += [
                 Outgoing(topic(name), partition, records.keys, records.values) for name, records in part.outputs.items()
             ]
+            for name, records in part.routed.items():
+                effects.sends += route(topic(name), records.keys, records.values, self._wiring.place)
             effects.keys, effects.rows = list(part.rows.keys()), list(part.rows.values())
         return effects
 

@@ -157,6 +157,27 @@ def _parity(
 
 
 @app.command()
+def demand(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder of the data sets: the gift shop is measured; default: groceries."),
+    ] = None,
+    artifact: Artifact = None,
+    baselines: Baselines = True,
+    as_json: Json = False,
+) -> None:
+    """Forecasts of daily units 1 to 7 days ahead on the last 28 days, beside seasonal naive and smoothing.
+
+    Example: shelfstream evaluate demand --json
+
+    Example: shelfstream evaluate demand --data data --json
+    """
+    from models.evaluate.demand import evaluate
+
+    print_result(evaluate(data, artifact, baselines=baselines), as_json)
+
+
+@app.command()
 def taxonomy(
     data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
     artifact: Artifact = None,

@@ -88,6 +88,26 @@ def behaviour(
 
 
 @app.command()
+def demand(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of the data sets; default: the groceries of a package alone.")
+    ] = None,
+    output: Output = Path(".shelfstream/artifacts/demand"),
+    epochs: Epochs = None,
+    seed: Seed = 7,
+    as_json: Json = False,
+    progress: Progress = True,
+) -> None:
+    """Train the forecasts of daily demand: a feed-forward network and an LSTM, the better of which is to answer.
+
+    Example: shelfstream train demand --output artifacts/demand
+    """
+    from models.train.demand import train
+
+    print_result(train(output, data, epochs=epochs, seed=seed, progress=progress), as_json)
+
+
+@app.command()
 def taxonomy(
     data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
     output: Output = Path(".shelfstream/artifacts/taxonomy"),

@@ -18,7 +18,7 @@ def worker(
     check_config: Annotated[bool, typer.Option("--check-config", help="Print all settings and end.")] = False,
     bootstrap_servers: Annotated[str | None, typer.Option(help="host:port of the cluster.")] = None,
     name: Annotated[str | None, typer.Option(help="Consumer group of the workers (name).")] = None,
-    agent: Annotated[list[str] | None, typer.Option(help="Run only this agent: products or behaviour.")] = None,
+    agent: Annotated[list[str] | None, typer.Option(help="Run only this agent: products, behaviour or demand.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda (device).")] = None,
     state_dir: Annotated[Path | None, typer.Option(help="Folder of the local tables (state.dir).")] = None,
     topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic name (topics.prefix).")] = None,
@@ -74,9 +74,10 @@ def run(settings: Settings, log_level: str = "INFO") -> int:
 
 
 def _topics(settings: Settings) -> dict[str, int]:
-    from schemas.topics import TOPICS
+    from schemas.topics import DEMAND_TOPICS, TOPICS
 
-    return {settings.topics.prefix + spec.name: settings.topics.partitions for spec in TOPICS}
+    unused = () if "demand" in settings.agents else DEMAND_TOPICS
+    return {settings.topics.prefix + spec.name: settings.topics.partitions for spec in TOPICS if spec not in unused}
 
 
 def _table(settings: Settings) -> Table:

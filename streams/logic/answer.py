@@ -28,9 +28,13 @@ class Records:
 
 @dataclass(slots=True)
 class PartitionAnswer:
-    """Outputs by topic (declared names, without prefix), and new rows by key; a None row deletes."""
+    """Outputs by topic (declared names, without prefix), and new rows by key; a None row deletes.
+
+    `outputs` go to the partition of their source, `routed` to that of their key. Rows reach the changelog in order.
+    """
 
     outputs: defaultdict[str, Records] = field(default_factory=lambda: defaultdict(Records))
+    routed: defaultdict[str, Records] = field(default_factory=lambda: defaultdict(Records))
     rows: dict[bytes, bytes | None] = field(default_factory=dict)
 
 
@@ -75,18 +79,21 @@ class Answer:
         """Add the answer of the window that came right after this one's."""
         for tp, part in later.partitions.items():
             mine = self.partitions[tp]
-            for topic, records in part.outputs.items():
-                mine.outputs[topic].keys += records.keys
-                mine.outputs[topic].values += records.values
-            mine.rows.update(part.rows)
+            for sent, more in ((mine.outputs, part.outputs), (mine.routed, part.routed)):
+                for topic, records in more.items():
+                    sent[topic].keys += records.keys
+                    sent[topic].values += records.values
+            for key, row in part.rows.items():
+                mine.rows.pop(key, None)  # so that it comes behind the rows that were decided before it
+                mine.rows[key] = row
         for tp, records in later.letters.items():
             self.letters[tp].keys += records.keys
             self.letters[tp].values += records.values
-        for mine_counts, more in (
+        for mine_counts, counts in (
             (self.results, later.results), (self.types, later.types), (self.reasons, later.reasons),
             (self.refined, later.refined), (self.cut, later.cut),
         ):  # fmt: skip
-            mine_counts.update(more)
+            mine_counts.update(counts)
         for key, request in later.requests.items():
             self.ask(key, request)
         self.again += later.again

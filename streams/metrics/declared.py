@@ -11,7 +11,8 @@ _ROWS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536)
 EVENTS = Counter(
     "shelfstream_events_total",
     "Records that were answered, by agent and result: predicted, unchanged (content seen before), "
-    "redelivered (already counted), deleted (null value), dead_letter.",
+    "redelivered (already counted), deleted (null value), dead_letter; of demand: counted, late (on a day that was "
+    "closed), too_old (for the days that are kept), ignored (no sale), forecast (keys, at the end of a day).",
     ["agent", "result"],
 )
 EVENT_TYPES = Counter("shelfstream_event_types_total", "Behaviour events that were answered, by type.", ["type"])

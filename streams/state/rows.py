@@ -47,9 +47,11 @@ class Rows:
         *,
         shared: bool = False,
         scan: Callable[[bytes], list[tuple[bytes, bytes]]] = lambda prefix: [],
+        keys: Callable[[int], list[bytes]] = lambda partition: [],
     ) -> None:
         self._read_stored = read
         self._scan_stored = scan
+        self._stored_keys = keys
         self._write_stored = write
         self._half = cache_bytes // 2
         self._shared = shared
@@ -82,6 +84,19 @@ class Rows:
     def stored(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """The rows in RocksDB whose keys begin so. Not those on their way to it: ask after `forget`, before `put`."""
         return self._scan_stored(prefix)
+
+    def keys(self, partition: int) -> list[bytes]:
+        """The key of every row of the partition, wherever it is by now. For the model's thread.
+
+        A row that is deleted meanwhile may be among them: its `read` gives None.
+        """
+        on_their_way: dict[bytes, Any] = {}
+        with self._lock:  # before RocksDB is asked: what is written in between is then found in one of the two
+            for rows in self._in_order(self._unwritten[partition]):
+                on_their_way.update(rows)
+        found = dict.fromkeys(self._stored_keys(partition))
+        found.update(dict.fromkeys(on_their_way))
+        return [key for key in found if on_their_way.get(key) is not Gone]
 
     def put(self, partition: int, rows: Mapping[bytes, Row]) -> None:
         """Rows that a window decided (None deletes), readable from now on."""
@@ -155,3 +170,8 @@ class Rows:
 
     def _number(self, partition: int) -> int:
         return 0 if self._shared else partition
+
+
+def no_rows() -> Rows:
+    """Of an agent that keeps nothing."""
+    return Rows(lambda partition, keys: [None] * len(keys), lambda *_: None, 0)

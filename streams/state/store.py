@@ -61,6 +61,14 @@ class RowStore(Store[bytes, bytes]):
             raise self._damaged(partition, "read", error) from error
         return rows
 
+    def keys_of(self, partition: int) -> list[bytes]:
+        """The key of every stored row of the partition. Any thread. Errors: StateDamaged."""
+        try:
+            found: list[bytes] = list(self._database(partition).keys())  # type: ignore[arg-type]  # bytes, in raw mode
+        except Exception as error:  # rocksdict raises plain Exception
+            raise self._damaged(partition, "read", error) from error
+        return [key for key in found if not key.startswith(OFFSET_KEY)]
+
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """Rows of a global table whose keys begin so, by key. Any thread. Errors: StateDamaged."""
         assert self.table.is_global, "of other tables not all partitions are here"

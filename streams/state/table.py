@@ -61,7 +61,9 @@ class RowTableBase(Table[bytes, bytes]):
     def rows(self) -> Rows:
         """What the engine reads and writes."""
         store = self.store
-        return Rows(store.read, store.write, self._row_cache_bytes, shared=self.is_global, scan=store.scan)
+        return Rows(
+            store.read, store.write, self._row_cache_bytes, shared=self.is_global, scan=store.scan, keys=store.keys_of
+        )
 
 
 class RowTable(RowTableBase):

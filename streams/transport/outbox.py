@@ -1,7 +1,7 @@
 """Sends many records to one partition as few batches."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from faust.types import TP
@@ -36,6 +36,18 @@ class Sent:
             offset = await first
             last = offset + count - 1 if offset >= 0 else -1
         return last
+
+
+def route(
+    topic: str, keys: Sequence[bytes | None], values: Sequence[bytes | None], place: Callable[[bytes | None], int]
+) -> list[Outgoing]:
+    """Records as one Outgoing for each partition that `place` names, in order."""
+    parts: dict[int, tuple[list[bytes | None], list[bytes | None]]] = {}
+    for key, value in zip(keys, values, strict=True):
+        mine = parts.setdefault(place(key), ([], []))
+        mine[0].append(key)
+        mine[1].append(value)
+    return [Outgoing(topic, partition, *records) for partition, records in parts.items()]
 
 
 class Outbox:

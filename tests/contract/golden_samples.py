@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from schemas import codec
+from schemas.demand import DayForecast, DemandForecast, DemandUnits, PriceElasticity, StockOutHint
 from schemas.events import ProductUpsert, UserBehaviour
 from schemas.letters import DeadLetter
 from schemas.predictions import (
@@ -137,6 +138,47 @@ V1: dict[str, msgspec.Struct] = {
         next_products=[],
         preferred_attributes=[],
         purchase_probability=0.0,
+    ),
+    "DemandUnits.product": DemandUnits(
+        kind="product",
+        name="SKU/åß-42",
+        occurred_at=1_763_800_000_123,
+        units=2.5,
+        price=1299.99,
+        source=SOURCE,
+    ),
+    "DemandUnits.category": DemandUnits(
+        kind="category", name="FLUID MILK PRODUCTS", occurred_at=0, units=1.0, source=SOURCE
+    ),
+    "DemandForecast.whole": DemandForecast(
+        prediction_id="product/SKU/åß-42@2025-11-21",
+        kind="product",
+        name="SKU/åß-42",
+        as_of=1_763_769_600_000,
+        date="2025-11-21",
+        units=12.5,
+        revenue=16249.88,
+        source=Source("demand-units", 1, 99),
+        model=ModelRef("demand-quantiles", "1-0123abcd"),
+        days=[DayForecast("2025-11-22", 11.5, 3.0, 25.25, 2.0, 30.125)],
+        seasonal_naive=[10.0],
+        smoothing=[11.75],
+        elasticity=PriceElasticity(-1.5, -2.25, -0.75, 40),
+        stock_out=StockOutHint(6, 0.0004),
+    ),
+    "DemandForecast.category": DemandForecast(
+        prediction_id="category/FLUID MILK PRODUCTS@2025-11-21",
+        kind="category",
+        name="FLUID MILK PRODUCTS",
+        as_of=1_763_769_600_000,
+        date="2025-11-21",
+        units=0.0,
+        revenue=0.0,
+        source=Source("demand-units", 0, 0),
+        model=ModelRef("demand-quantiles", "1-0123abcd"),
+        days=[],
+        seasonal_naive=[],
+        smoothing=[],
     ),
     "DeadLetter.invalid": DeadLetter(
         source=SOURCE,

@@ -109,7 +109,8 @@ def test_every_setting_can_be_set_by_its_variable(monkeypatch: pytest.MonkeyPatc
         ("[batch]\nmax_events = 'many'", "batch.max_events = 'many'", "integer"),
         ("[batch]\nmax_events = 0", "batch.max_events = 0", "greater than or equal to 1"),
         ("[batch]\nmax_wait_ms = -1.5", "batch.max_wait_ms = -1.5", "greater than or equal to 0"),
-        ("agents = ['demand']", "agents.0 = 'demand'", "'products' or 'behaviour'"),
+        ("agents = ['pricing']", "agents.0 = 'pricing'", "'products', 'behaviour' or 'demand'"),
+        ("agents = ['behaviour', 'demand']", "agents = ['behaviour', 'demand']", "a worker of its own"),
         ("agents = []", "agents = []", "at least 1"),
         ("device = 'gpu'", "device = 'gpu'", "'auto', 'cpu' or 'cuda'"),
         ("name = 'with space'", "name = 'with space'", "pattern"),
@@ -175,3 +176,8 @@ def test_every_setting_says_what_it_means() -> None:
 def test_settings_do_not_change_after_they_were_read() -> None:
     with pytest.raises(Exception, match="frozen"):
         load_settings().batch.max_events = 5  # type: ignore[misc]
+
+
+def test_the_demand_agent_has_a_consumer_group_of_its_own() -> None:
+    assert load_settings(overrides={"name": "shop"}).group == "shop"
+    assert load_settings(overrides={"name": "shop", "agents": ["demand"]}).group == "shop-demand"

@@ -286,3 +286,12 @@ def test_reset_removes_the_local_copy_only(open_store: OpenStore) -> None:
 def test_local_backups_are_refused_with_what_to_do_instead(open_store: OpenStore) -> None:
     with pytest.raises(ConfigError, match="to rebuild it"):
         open_store().restore_backup(log_tp(0))
+
+
+def test_the_keys_of_a_partition_are_its_rows_without_our_own_entry(open_store: OpenStore) -> None:
+    store = open_store()
+    store.write(0, [b"a", b"b", b"\x00own"], [b"1", b"2", b"3"], 2)
+    store.write(0, [b"b"], [None], 3)
+    store.write(1, [b"c"], [b"4"], 0)
+    assert sorted(store.keys_of(0)) == [b"\x00own", b"a"]
+    assert store.keys_of(1) == [b"c"]

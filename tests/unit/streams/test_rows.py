@@ -177,3 +177,16 @@ def test_the_newest_row_is_read_at_every_moment_and_the_store_is_at_its_offset(
             newest |= step
             history.append(dict(newest))
         assert rows.read(0, [b"a", b"b", b"c"]) == [newest.get(key) for key in (b"a", b"b", b"c")]
+
+
+def test_the_keys_of_a_partition_are_those_of_its_rows_wherever_they_are() -> None:
+    stored = Stored()
+    rows = Rows(stored.read, stored.write, LARGE, keys=lambda partition: [k for n, k in stored.rows if n == partition])
+    stored.rows[0, b"stored"], stored.rows[1, b"other"], stored.rows[0, b"gone"] = b"1", b"2", b"3"
+    rows.put(0, {b"durable": b"4"})
+    rows.durable(0, 1)
+    rows.put(0, {b"decided": b"5", b"gone": None})
+    assert sorted(rows.keys(0)) == [b"decided", b"durable", b"stored"]
+    rows.flush()
+    assert sorted(rows.keys(0)) == [b"decided", b"durable", b"stored"]
+    assert rows.keys(1) == [b"other"]
