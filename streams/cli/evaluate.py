@@ -87,7 +87,14 @@ def products(
 
 @app.command()
 def behaviour(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder with the data sets; without it the grocery part only.")
+    ] = None,
     artifact: Artifact = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this part, may be given again: grocery, gifts, store; default: all there is data for."),
+    ] = None,
     baselines: Baselines = True,
     households: Annotated[
         int | None, typer.Option(min=1, help="Only so many of the households that are kept out; default: all.")
@@ -95,13 +102,21 @@ def behaviour(
     as_json: Json = False,
     progress: Progress = True,
 ) -> None:
-    """Recall and ranking of next categories and products, quality of the chance of a purchase.
+    """Recall and ranking of next categories, products and items, quality of the chances of a purchase.
 
     Example: shelfstream evaluate behaviour --json
-    """
-    from models.evaluate.behaviour import evaluate
 
-    print_result(evaluate(artifact, baselines=baselines, households=households, progress=progress), as_json)
+    Example: shelfstream evaluate behaviour --data data --part gifts --part store
+    """
+    from models.evaluate.behaviour_parts import PARTS, evaluate
+
+    wrong = set(part or ()) - set(PARTS)
+    if wrong:
+        raise typer.BadParameter(f"there is no part {min(wrong)}; choose of {', '.join(PARTS)}")
+    if data is None and set(part or ()) - {PARTS[0]}:
+        raise typer.BadParameter("gifts and store need the folder of the data sets; give it with --data")
+    result = evaluate(data, artifact, parts=part or (), baselines=baselines, households=households, progress=progress)
+    print_result(result, as_json)
 
 
 @app.command()
