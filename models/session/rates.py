@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,6 @@ def fit_rates(keys: Keys, bought: NDArray[np.bool_], users: NDArray[np.int64], p
     return rates, _gain(sold[code] - sold_own[own], events[code] - events_own[own], base, prior)
 
 
-def _gain(sold: NDArray[np.float64], events: NDArray[np.int64], base: float, prior: float) -> Floats:
+def _gain(sold: NDArray[Any], events: NDArray[Any], base: float, prior: float) -> Floats:
     rate = (sold + prior * base) / (events + prior)
-    return (np.log(rate / (1 - rate)) - np.log(base / (1 - base))).astype(np.float32)
+    return np.asarray(np.log(rate / (1 - rate)) - np.log(base / (1 - base)), np.float32)
