@@ -9,7 +9,6 @@ baseline    logistic regression on views, carts, seconds since the session began
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,13 +125,14 @@ def _figures(name: str, judged: Judged) -> list[dict[str, Any]]:
     mine, floor = judged.mine, judged.floor
     positives = int(mine.truth.sum())
     alarms = int((mine.confidence >= judged.thresholds[0]).sum())
-    rows: Sequence[tuple[str, int, Metric, Metric]] = (
+    at_mine, at_floor = judged.thresholds
+    rows: list[tuple[str, int, Metric, Metric]] = [
         ("average precision", len(mine), average_precision, average_precision),
         ("ECE", len(mine), calibration_error, calibration_error),
         ("log loss", len(mine), log_loss, log_loss),
-        ("precision at the best F1 of validation", alarms, *map(precision, judged.thresholds)),
-        ("recall at the best F1 of validation", positives, *map(recall, judged.thresholds)),
-    )
+        ("precision at the best F1 of validation", alarms, precision(at_mine), precision(at_floor)),
+        ("recall at the best F1 of validation", positives, recall(at_mine), recall(at_floor)),
+    ]
     figures = [
         _row(name, metric, n, value(own, mine), interval(own, mine), None if floor is None else value(other, floor))
         for metric, n, own, other in rows

@@ -30,6 +30,7 @@ from models.items import memory
 from models.items.follows import KINDS
 from models.items.lines import NUMERIC
 
+SLOTS = 6_144  # that hashed words and pairs of words share
 MASKED = -1e4  # logit of an item that is not offered
 SMOOTH = 5.0  # purchases that an item's share of all stands for, beside what followed the last item
 
@@ -39,7 +40,7 @@ class Sizes:
     """Everything that sets the shape of the network."""
 
     items: int  # that were sold in training
-    slots: int = 6_144  # of the hashed words
+    slots: int = SLOTS
     embedding: int = 80
     hidden: int = 128
     deep: int = 160

@@ -18,7 +18,7 @@ from models.data.gifts import Sales
 from models.data.splits import TRAIN, VALIDATION
 from models.evaluate.items import evaluate
 from models.items.follows import counted
-from models.items.network import ItemNetwork, Sizes
+from models.items.network import SLOTS, ItemNetwork, Sizes
 from models.items.predictor import save_items
 from models.items.reader import RAREST, Shop
 from models.registry import load, save
@@ -59,7 +59,7 @@ def train(
 
 
 def fit_network(
-    taught: Sales, held: Sales, *, epochs: int, seed: int, progress: bool, slots: int = Sizes.slots
+    taught: Sales, held: Sales, *, epochs: int, seed: int, progress: bool, slots: int = SLOTS
 ) -> tuple[ItemNetwork, Shop, dict[str, Any]]:
     """A calibrated network, its shop, and what happened. Both parts have the same tables of items."""
     random = seeded(seed)

@@ -85,7 +85,7 @@ def test_an_item_that_nobody_bought_can_be_read_and_offered(predictor: ItemPredi
 def test_a_stored_model_answers_as_it_did_when_it_was_fitted(stored: Path, predictor: ItemPredictor) -> None:
     part = sales(200).of_buckets(TEST)
     network, shop, _ = fit_network(
-        sales(200).of_buckets(*TRAIN), sales(200).of_buckets(VALIDATION), epochs=1, seed=3, progress=False, slots=SLOTS
+        sales(200).of_buckets(*TRAIN), sales(200).of_buckets(VALIDATION), epochs=1, seed=3, progress=False
     )
     before, sure = ItemPredictor(predictor.info, network, shop).run(part, top=3)
     save_items(stored.parent / "again", network, shop, metrics={}, training={})
