@@ -78,6 +78,18 @@ def log(users: int = 80, seed: int = 0) -> list[str]:
     return sorted(lines, key=lambda line: line[:19])
 
 
+def gift_lines(given: Sales) -> list[str]:
+    """Purchases as lines of the gift shop's file."""
+    times = given.times_ms.astype("datetime64[ms]").astype("datetime64[s]").astype(str)
+    return [
+        f"{invoice},{given.items[item]},{given.descriptions[item]},{quantity:.0f},{time.replace('T', ' ')},"
+        f"{price:.2f},{customer},France"
+        for invoice, item, quantity, time, price, customer in zip(
+            *(given.invoice, given.item, given.quantity, times, given.price, given.customer), strict=True
+        )
+    ]
+
+
 def load_log(data: Path, lines: Sequence[str]) -> store.Visits:
     """Those lines as the loader reads them."""
     write_store(data, lines)

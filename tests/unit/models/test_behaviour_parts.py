@@ -9,7 +9,7 @@ from models.errors import DataError, TrainingError
 from models.evaluate.behaviour_parts import evaluate
 from models.train.behaviour_sets import train
 from streams.cli import main
-from tests.unit.models.shops import log, write_store
+from tests.unit.models.shops import gift_lines, log, sales, write_gifts, write_store
 
 
 def test_a_part_that_is_asked_for_must_have_its_data(tmp_path: Path) -> None:
@@ -50,3 +50,14 @@ def test_a_store_is_trained_and_measured_beside_its_baseline(tmp_path: Path) -> 
     assert figure["metric"] == "average precision"
     assert 0 < figure["baselines"]["logistic regression"] < 1
     assert figure["low"] <= figure["value"] <= figure["high"]
+
+
+def test_a_gift_shop_is_trained_and_measured_beside_its_baselines(tmp_path: Path) -> None:
+    write_gifts(tmp_path, gift_lines(sales(120)))
+    trained = train("gifts", tmp_path, tmp_path / "out", epochs=1, seed=7, progress=False)
+    again = train("gifts", tmp_path, tmp_path / "again", epochs=1, seed=7, progress=False)
+    assert again["artifact"] == trained["artifact"]  # the version is that of the weights: equal seeds, equal weights
+    measured = evaluate(tmp_path, tmp_path / "out", parts=["gifts"])
+    assert measured["figures"] == [{"model": "gifts", **row} for row in trained["figures"]]
+    assert {row["set"] for row in trained["figures"]} == {"gifts", "gifts, baskets shuffled"}
+    assert all(len(row["baselines"]) == 2 for row in trained["figures"] if "recall" in row["metric"])

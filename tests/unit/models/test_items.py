@@ -15,9 +15,10 @@ from models.evaluate.items_baselines import LAST, markov_ranks
 from models.items.follows import KINDS, Own, asked, counted
 from models.items.lines import numeric
 from models.items.memory import baskets, histories
-from models.items.predictor import ItemPredictor, load_items, save_items
+from models.items.predictor import KIND, ItemPredictor, load_items, save_items
 from models.items.reader import Reader, Shop
 from models.items.words import words
+from models.registry import shipped
 from models.train.items import fit_network, shop_of
 from models.train.items_fit import NONE, targets
 from tests.unit.models.shops import ITEMS, sales
@@ -101,6 +102,15 @@ def test_an_artifact_that_does_not_fit_together_is_refused(stored: Path, tmp_pat
     save_items(tmp_path, whole._network, fewer, metrics={}, training={})
     with pytest.raises(ArtifactError, match="train behaviour --set gifts"):
         load_items(tmp_path)
+
+
+def test_the_shipped_model_reads_its_items_and_takes_three_megabytes_at_most() -> None:
+    whole = load_items()
+    first = sales(20)
+    ids, confidence = whole.run(first, top=20)
+    assert ids.shape == (len(first), 20)
+    assert np.isfinite(confidence).all()
+    assert sum(file.stat().st_size for file in shipped(KIND).iterdir()) < 3_000_000
 
 
 def test_training_reads_what_answers_read() -> None:

@@ -154,3 +154,11 @@ def test_a_model_of_other_features_is_refused(
     monkeypatch.undo()
     with pytest.raises(ArtifactError, match="train behaviour --set store"):
         load_session(tmp_path)
+
+
+def test_the_shipped_model_sees_a_purchase_come_after_a_cart(tmp_path: Path) -> None:
+    _, model = load_session()
+    walked = walked_of(load_log(tmp_path, log()))
+    carted = walked.features[:, FEATURES.index("is_cart")] == 1
+    chance = model.run(walked)
+    assert chance[carted].min() > 3 * chance[~carted & (walked.features[:, FEATURES.index("cart_open")] == 0)].mean()
