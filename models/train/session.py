@@ -1,0 +1,51 @@
+"""Train the model of sessions on the log of the electronics store: buckets 2-8 teach, 9 calibrates, 0 measures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from models.data import store
+from models.data.splits import TRAIN, VALIDATION
+from models.evaluate.store import evaluate, walked_of
+from models.registry import load, save
+from models.session.predictor import save_session
+from models.train.seeds import one_thread
+from models.train.session_fit import EPOCHS, fit
+
+
+def train(
+    data: Path, output: Path, *, epochs: int | None = None, seed: int = 7, progress: bool = True
+) -> dict[str, Any]:
+    """Fit, calibrate, store and measure. `output`: the artifact's folder. Errors: DataError.
+
+    Gives the figures, which also go into the manifest, as JSON-able values.
+    """
+    visits = store.load(data)
+    walked, later = walked_of(visits), visits.bought_later()
+    taught, held = np.isin(visits.bucket, TRAIN), visits.bucket == VALIDATION
+    with one_thread():
+        model, errors = fit(
+            (walked.take(taught), later[taught], visits.user[taught]),
+            (walked.take(held), later[held]),
+            seed=seed,
+            epochs=epochs or EPOCHS,
+            progress=progress,
+        )
+    training = {
+        "data": store.NAME,
+        "fingerprint": visits.fingerprint(),
+        "fitted_buckets": list(TRAIN),
+        "calibrated_on_bucket": VALIDATION,
+        "events": int(taught.sum()),
+        "seed": seed,
+        "validation_errors": [round(error, 4) for error in errors],
+    }
+    save_session(output, model, metrics={}, training=training)
+    measured = evaluate(data, output, progress=progress)
+    stored = load(output)
+    save(output, msgspec.structs.replace(stored.manifest, metrics=measured), stored.tensors)
+    return measured
