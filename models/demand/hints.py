@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from models.demand.columns import HISTORY, WEEK, DemandColumns
 
@@ -71,7 +71,7 @@ def _elasticity(
     value = float(x @ y) / square
     left = y - value * x
     error = float(np.sqrt((x**2 @ left**2) * n / free)) / square
-    way = float(student.ppf((1 + CONFIDENCE) / 2, free)) * error
+    way = float(stdtrit(free, (1 + CONFIDENCE) / 2)) * error
     return Elasticity(value, value - way, value + way, n)
 
 
