@@ -182,6 +182,7 @@ def test_a_rewarmed_row_answers_as_if_the_new_model_had_seen_the_last_tokens() -
     rng = np.random.default_rng(4)
     events, slots = drawn(rng, 24), np.zeros(24, np.int64)
     events = replace(events, types=np.full(24, PURCHASE, np.uint8), times_ms=events.times_ms // 60_000 * 60_000)
+    events = replace(events, products=np.full(24, -1, np.int32))  # the ring has categories only
     newer = predictor("2", replace(SIZES, hidden=10), seed=9)
     _, old = streamed(MODEL, 1, slots, events, [])
     _, new = streamed(newer, 1, slots, events, [])
