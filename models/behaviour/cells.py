@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")  # of nn.LSTM
 State = tuple[Tensor, Tensor]  # h and c, (1, r, hidden) each
 
 
@@ -35,7 +36,8 @@ class TimeAwareLstm(nn.LSTM):
         """Shapes: (t, inputs) and (t,) by steps of a schedule, (steps,) widths, the state by rank -> (t, hidden) after
         each token, and the state after all.
         """
-        gates = F.linear(inputs, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)  # (t, 4 hidden)
+        of_inputs, of_state, *biases = (self.get_parameter(name) for name in PARAMETERS)
+        gates = F.linear(inputs, of_inputs, biases[0] + biases[1])  # (t, 4 hidden)
         gone = lost(days)[:, None]
         h, c = state[0][0], state[1][0]
         after: list[Tensor] = []
@@ -46,7 +48,7 @@ class TimeAwareLstm(nn.LSTM):
                 ended.append((h[width:], c[width:]))
                 h, c = h[:width], c[:width]
             c = c - torch.tanh(self.short(c)) * gone[start : start + width]
-            into, keep, new, out = (gates[start : start + width] + F.linear(h, self.weight_hh_l0)).chunk(4, dim=1)
+            into, keep, new, out = (gates[start : start + width] + F.linear(h, of_state)).chunk(4, dim=1)
             c = torch.sigmoid(keep) * c + torch.sigmoid(into) * torch.tanh(new)
             h = torch.sigmoid(out) * torch.tanh(c)
             after.append(h)

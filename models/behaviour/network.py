@@ -146,7 +146,8 @@ class BehaviourNetwork(Recurrent):
         nn.init.normal_(self.residual.weight, std=0.1)
 
     def embed(self, tokens: Inputs) -> Tensor:
-        return super().embed(tokens) + self.widen(self.residual(self._places(tokens.product)))
+        own: Tensor = self.widen(self.residual(self._places(tokens.product)))
+        return super().embed(tokens) + own
 
     def _places(self, product: Tensor) -> Tensor:
         """(t,) numbers of products -> places in `residual`; in training some are hidden, for the last one to learn."""

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from models.behaviour import BehaviourNetwork, load_behaviour
-from models.behaviour.cells import State, TimeAwareLstm
+from models.behaviour.cells import State
 from models.behaviour.network import Sizes
 from models.behaviour.tokens import NUMERIC
 from models.data import journey
@@ -47,11 +47,12 @@ class Packed(BehaviourNetwork):
 
     def __init__(self, sizes: Sizes, cell: type[nn.LSTM | nn.GRU | nn.RNN]) -> None:
         super().__init__(sizes)
-        self.lstm = cell(sizes.embedding + NUMERIC, sizes.hidden)
+        self.cell = cell(sizes.embedding + NUMERIC, sizes.hidden)
+        del self.lstm
 
     def recur(self, inputs: Tensor, days: Tensor, widths: Tensor, state: State) -> tuple[Tensor, State]:
-        alone = not isinstance(self.lstm, nn.LSTM)  # h is all the state there is
-        packed, after = self.lstm(PackedSequence(inputs, widths), state[0] if alone else state)
+        alone = not isinstance(self.cell, nn.LSTM)  # h is all the state there is
+        packed, after = self.cell(PackedSequence(inputs, widths), state[0] if alone else state)
         return packed.data, (after, torch.zeros_like(after)) if alone else after
 
 
@@ -150,11 +151,16 @@ def _begin(network: BehaviourNetwork, popularity: NDArray[np.float64]) -> None:
         network.out.bias[:-1] = torch.from_numpy(np.log(share / share.sum())).float()
 
 
-def _cell_weights(network: BehaviourNetwork) -> int:
+def cell_of(network: BehaviourNetwork) -> nn.Module | None:
+    """The recurrent part; None where there is none."""
     if isinstance(network, Stateless):
-        return 0
-    cell = network.lstm
-    return sum(weight.numel() for weight in cell.parameters()) if isinstance(cell, TimeAwareLstm | nn.RNNBase) else 0
+        return None
+    return network.cell if isinstance(network, Packed) else network.lstm
+
+
+def _cell_weights(network: BehaviourNetwork) -> int:
+    cell = cell_of(network)
+    return sum(weight.numel() for weight in cell.parameters()) if cell is not None else 0
 
 
 def _figures(

@@ -58,8 +58,14 @@ class Remembered:
         weight.reshape(-1)[cell], age.reshape(-1)[cell] = self.weight[at], self.age[at]
         basket = np.unpackbits(self.basket[which], axis=1, count=self.categories, bitorder="little").view(bool)
         visits, span, rhythm = (torch.from_numpy(column) for column in self.pace[which].T.copy())
-        tables = (torch.from_numpy(table) for table in (weight, age, basket))
-        return Memory(*tables, visits, span, rhythm)
+        return Memory(
+            weight=torch.from_numpy(weight),
+            age=torch.from_numpy(age),
+            basket=torch.from_numpy(basket),
+            visits=visits,
+            span=span,
+            rhythm=rhythm,
+        )
 
 
 def remember(purchases: Purchases, sizes: Sizes, products: dict[int, int] | None = None) -> Remembered:
@@ -84,10 +90,11 @@ def remember(purchases: Purchases, sizes: Sizes, products: dict[int, int] | None
                 "basket; give one event per household, basket and category, as models.data.journey.events does"
             )
         parts.append(_columns(window))
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    counts, rest = joined[3], joined[4:]
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    return Remembered(sizes.categories, *joined[:3], starts, *rest)
+    category, product, numeric, known, ids, weight, age, basket, pace = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    starts = np.concatenate([[0], np.cumsum(known)])
+    return Remembered(sizes.categories, category, product, numeric, starts, ids, weight, age, basket, pace)
 
 
 def _cuts(begins: NDArray[np.int64], n: int) -> list[int]:

@@ -7,7 +7,7 @@ import torch
 
 from models.behaviour.cells import TimeAwareLstm
 from models.data import journey
-from models.evaluate.recurrent import CELLS, FREQUENCY, METRICS, evaluate, table
+from models.evaluate.recurrent import CELLS, FREQUENCY, METRICS, cell_of, evaluate, table
 from tests.unit.models.behaviour_shop import SMALL, shop
 
 SIZES = SMALL(12)
@@ -34,7 +34,8 @@ def test_the_table_has_a_row_for_each(result: dict[str, object]) -> None:
 
 
 def test_the_cells_are_of_the_kinds_they_are_named_for() -> None:
-    kinds = {name: type(make(SIZES).lstm).__name__ for name, make in CELLS.items()}
+    kinds = {name: type(cell_of(make(SIZES))).__name__ for name, make in CELLS.items()}
+    assert kinds["habits and basket alone"] == "NoneType"
     assert kinds["GRU"] == "GRU"
     assert kinds["plain RNN"] == "RNN"
     assert kinds["LSTM"] == "LSTM"
