@@ -1,6 +1,6 @@
 """A trained behaviour model as an artifact: network, category names and shelf, there and back.
 
-weights.safetensors   net.* the network, shelf.* products, how they sell, and trust and keep
+weights.safetensors   net.* the network (weights in float16), shelf.* products, how they sell, and trust and keep
 products.json         product ids in the order of shelf.category
 manifest.json         inputs.sizes the network's Sizes, labels.categories
 """
@@ -38,6 +38,9 @@ def save_behaviour(
 ) -> Manifest:
     """Write a trained model; its version is derived from its weights."""
     tensors = {f"net.{name}": value.detach().cpu().numpy() for name, value in network.state_dict().items()}
+    for name, _ in network.named_parameters():
+        tensors[f"net.{name}"] = tensors[f"net.{name}"].astype(np.float16)
+    tensors["net.sold"] = tensors["net.sold"].astype(np.uint16)
     for name in SHELF:
         tensors[f"shelf.{name}"] = getattr(shelf, name)
     tensors["shelf.settings"] = np.array([shelf.trust, shelf.keep], np.float64)

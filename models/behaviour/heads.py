@@ -6,9 +6,9 @@ that few steps are left, biases are the weights of an input that is always 1, te
 that they multiply, and what depends on an hour or on a category only is in a table. network.py is the same computation
 as it is trained; a test holds the two together.
 
-    joint    h | running basket | habits | facts: logs of visits, span, rhythm and usual span, 1, …     (m, J + 8)
+    joint    h | running basket | habits | facts: logs of visits, span, rhythm, sizes of baskets, 1, …  (m, J + 10)
     first    joint -> hidden layers of `deep` and `week`, and 1                                       (m, D + 24 + 1)
-    second   those -> what is added to joint: what `deep` says, and the logit of the week                (m, J + 8)
+    second   those -> what is added to joint: what `deep` says, and the logit of the week                (m, J + 10)
     third    joint -> logits of the categories and of "again", and the gates                             (m, C + 1 + G)
 """
 
@@ -28,7 +28,8 @@ from models.behaviour.walk import Pace
 
 Floats = NDArray[np.float32]
 
-FACTS, ONE, WEEK, USUAL, SCALE = 8, 4, 5, 6, 7  # how many `_facts` there are, and where some of them are
+FACTS = 10  # how many `_facts` there are, and where those are that are not logs of the pace
+USUAL_SIZE, SIZE, ONE, WEEK, USUAL, SCALE = range(4, FACTS)
 # Columns of a habit's features: those that depend on more than its age first, and eight of them, as numpy copies rows
 # of 32 bytes much faster than rows of 28.
 AMOUNT, DUE, DUE_SQUARED, VISITS, DAYS, HOURS, TODAY = range(7)
@@ -50,7 +51,8 @@ class Heads:
 
         bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")  # (256, 8)
         self._mask = bits * np.float32(MASKED)
-        self._basket = Matrix(_rows(w["basket"], (sizes.categories + 7) // 8 * 8) / MASKED)
+        counting = np.hstack([w["basket"], np.ones((sizes.categories, 1))])  # the last column: how many
+        self._basket = Matrix(_rows(counting, (sizes.categories + 7) // 8 * 8) / MASKED)
         self._profile = Matrix(_rows(w["profile"], self._width))
         self._first, self._second, self._third = _layers(w, sizes.hidden, joint)
         self._zeros = np.zeros(most * max(sizes.habits * sizes.mixer, len(self._second.weights)), np.float32)
@@ -69,7 +71,7 @@ class Heads:
         and (m,).
         """
         m, k = len(h), max(known)
-        facts = np.array(self._facts(pace, known), np.float32)  # (m, 8)
+        facts = np.array(self._facts(pace, known), np.float32)  # (m, 10)
         category = kept["habit_id"][:, :k]  # (m, k)
         if m > 1:
             category = np.minimum(category, self._unused)  # unused places count for a column that is not read
@@ -78,6 +80,7 @@ class Heads:
         left = self._left.take(age, axis=1)  # (2, m, k)
         left *= kept["habit_weight"][:, :k].astype(np.float32)
         left[1] *= facts[:, USUAL, None]
+        facts[:, USUAL_SIZE] *= left[0].sum(axis=1)
         amount, due = np.log1p(left, out=left)
         by_category = np.zeros((m, self._width), np.float32)
         by_category.reshape(-1)[cell] = amount
@@ -85,7 +88,11 @@ class Heads:
 
         profile = self._profile.of(by_category)
         profile *= facts[:, SCALE, None]
-        joint = np.concatenate([h, self._basket.of(mask), profile, facts], axis=1)
+        basket = self._basket.of(mask)
+        facts[:, SIZE] = basket[:, -1]
+        sizes = facts[:, USUAL_SIZE : SIZE + 1]
+        np.log1p(sizes, sizes)
+        joint = np.concatenate([h, basket[:, :-1], profile, facts], axis=1)
         hidden = self._first.of(joint)
         self._relu(hidden)
         joint += self._second.of(hidden)
@@ -116,8 +123,8 @@ class Heads:
         return chances
 
     def _facts(self, pace: Sequence[Pace], known: Sequence[int]) -> list[tuple[float, ...]]:
-        """Of each event the logs of the user's pace, 1 for the biases, 0 for the week, what `due` is multiplied by, and
-        the scale of habits.
+        """Of each event the logs of the user's pace; what a usual basket's size is made with, and room for this one's;
+        1 for the biases, 0 for the week, what `due` is multiplied by, and the scale of habits.
         """
         last: Pace | None = None
         facts: tuple[float, ...] = ()
@@ -126,7 +133,8 @@ class Heads:
             if each is not last:
                 last, (_, visits, span, rhythm) = each, each  # lines of one basket share one
                 usual = span / (1 + span / MEMORY_DAYS)  # days that the weights stand for
-                facts = log1p(visits), log1p(span), log1p(rhythm), log1p(usual), 1.0, 0.0, 1 / (usual + 1)
+                facts = log1p(visits), log1p(span), log1p(rhythm), log1p(usual), 1 / (visits + 0.5), 0.0
+                facts += 1.0, 0.0, 1 / (usual + 1)
             out.append((*facts, self._scales[count]))
         return out
 
@@ -160,7 +168,8 @@ def _layers(w: dict[str, Any], hidden: int, joint: int) -> tuple[Matrix, Matrix,
     units, end = deep.shape[1], deep.shape[1] + week.shape[1]
     visits, span, rhythm, usual = week[hidden:]
     first = np.zeros((joint + FACTS, end + 1))
-    first[:joint, :units] = deep
+    first[:joint, :units] = deep[:joint]
+    first[joint : len(deep), :units] = deep[joint:] / 3  # as the logs in `_facts` of network.py
     first[:hidden, units:end] = week[:hidden]
     first[joint : joint + 4, units:end] = visits + usual, span / 3, rhythm, -usual
     first[joint + ONE] = np.hstack([w["deep.0.bias"], w["week.0.bias"], 1])

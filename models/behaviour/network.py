@@ -3,16 +3,19 @@
     tokens ──► embedding ─┐
     gap, hour, place ─────┴► LSTM ──► h ─┬──────────────► out ──► logit of each category ┐
     running basket ──► sum of embeddings ┤                                               + ─► softmax
-    habits ──► profile (sum, by weight) ─┤ (and a residual layer over all three)         │
+    habits ──► profile (sum, by weight) ─┤ (and `deep`, a residual layer over these)        │
                                          └─► gates ─┐                                    │
     habit features of a category ──► hidden (16) ───┴─► dot product ─────────────────────┘
+
+A token's embedding is that of its category and, for the best sellers, a vector of the product. The LSTM is time-aware:
+part of its cell fades with the days between baskets (cells.py).
 
 The last line is the copy term: a category that the user buys gets a logit from how much, how regularly and how long ago
 it was bought, mixed by gates that the LSTM's state sets, so that "what is due" and "what goes with this basket" are
 weighed anew at each event. Besides the categories there is one more outcome, "again": the next event (of a next basket)
 is of a category of the running basket. It is never offered, and keeps the shares of the others honest.
 
-Sources: Hochreiter and Schmidhuber 1997 (LSTM); Gu et al. 2016, arXiv:1603.06393 (copying); Ren et al. 2019,
+Sources: Baytas et al. 2017 (time-aware LSTM, cells.py); Gu et al. 2016, arXiv:1603.06393 (copying); Ren et al. 2019,
 RepeatNet, arXiv:1812.02646 (repeat or explore, chosen by the state). Temperatures: Guo et al. 2017, arXiv:1706.04599.
 """
 
@@ -25,13 +28,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import PackedSequence
 
+from models.behaviour.cells import State, TimeAwareLstm
 from models.behaviour.habits import HALF_DAYS
-from models.behaviour.tokens import NUMERIC
+from models.behaviour.tokens import GAP, GAP_SCALE, NUMERIC
 
 FEATURES = 7  # of a habit, see `_habit_features`
 RHYTHM = 4  # of a user, see `week_logit`
+FACTS = 6  # of a user and the running basket, see `_facts`
+HIDDEN = 0.1  # share of the products of a training pass that are shown as unknown
 MASKED = -1e4  # logit of a category that is not offered: exp() of it is 0 even at a temperature of 5
 MEMORY_DAYS = HALF_DAYS / 0.6931  # what is halved every 180 days remembers 260 days
 
@@ -48,10 +53,25 @@ class Sizes:
     deep: int = 128
     mixer: int = 16
     habits: int = 112
+    products: int = 0  # best sellers that have a vector of their own beside that of their category
+    residual: int = 16  # numbers of such a vector
 
     def as_dict(self) -> dict[str, int]:
         """For the manifest."""
         return asdict(self)
+
+
+class Inputs(NamedTuple):
+    """What the LSTM reads of t tokens."""
+
+    category: Tensor  # (t,)
+    product: Tensor  # (t,) number of the product, -1 = unknown
+    numeric: Tensor  # (t, 7) as Tokens.numeric
+
+    @property
+    def days(self) -> Tensor:
+        """(t,) since the last token."""
+        return torch.expm1(self.numeric[:, GAP] * GAP_SCALE) / 24
 
 
 class Memory(NamedTuple):
@@ -66,25 +86,29 @@ class Memory(NamedTuple):
 
 
 class Recurrent(nn.Module, ABC):
-    """An LSTM over tokens, and two answers from its state and the memory of the row; what training needs to know."""
+    """A recurrent network over tokens, and two answers from its state and the memory of the row."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
         self.embedding = nn.Embedding(sizes.categories, sizes.embedding)
-        self.lstm = nn.LSTM(sizes.embedding + NUMERIC, sizes.hidden)
 
-    def encode(
-        self, category: Tensor, numeric: Tensor, widths: Tensor, state: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Run tokens through the LSTM.
+    def encode(self, tokens: Inputs, widths: Tensor, state: State) -> tuple[Tensor, State]:
+        """Run tokens through the network.
 
-        Shapes: (t,) and (t, 7) in the order of a schedule, (steps,) widths, state (1, r, hidden) twice by rank ->
-        (t, hidden) after each token, and the state after all.
+        Shapes: tokens in the order of a schedule, (steps,) widths, state (1, r, hidden) twice by rank -> (t, hidden)
+        after each token, and the state after all.
         """
-        inputs = torch.cat([self.embedding(category), numeric], dim=1)  # (t, embedding + 7)
-        packed, state = self.lstm(PackedSequence(inputs, widths), state)
-        return packed.data, state
+        return self.recur(torch.cat([self.embed(tokens), tokens.numeric], dim=1), tokens.days, widths, state)
+
+    def embed(self, tokens: Inputs) -> Tensor:
+        """(t, embedding) of what was bought."""
+        vectors: Tensor = self.embedding(tokens.category)
+        return vectors
+
+    @abstractmethod
+    def recur(self, inputs: Tensor, days: Tensor, widths: Tensor, state: State) -> tuple[Tensor, State]:
+        """(t, embedding + 7) and (t,) days since the last token, otherwise as `encode`."""
 
     @abstractmethod
     def logits(self, h: Tensor, memory: Memory) -> Tensor:
@@ -100,10 +124,14 @@ class BehaviourNetwork(Recurrent):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes)
+        self.lstm = TimeAwareLstm(sizes.embedding + NUMERIC, sizes.hidden)
+        self.residual = nn.Embedding(sizes.products + 1, sizes.residual)  # the last: any other product
+        self.widen = nn.Linear(sizes.residual, sizes.embedding, bias=False)
+        self.register_buffer("sold", torch.arange(sizes.products))  # which products, by rising number
         joint = sizes.hidden + sizes.basket + sizes.profile
         self.basket = nn.Parameter(torch.randn(sizes.categories, sizes.basket) * 0.1)
         self.profile = nn.Parameter(torch.randn(sizes.categories, sizes.profile) * 0.1)
-        self.deep = nn.Sequential(nn.Linear(joint, sizes.deep), nn.ReLU(), nn.Linear(sizes.deep, joint))
+        self.deep = nn.Sequential(nn.Linear(joint + FACTS, sizes.deep), nn.ReLU(), nn.Linear(sizes.deep, joint))
         self.out = nn.Linear(joint, sizes.categories + 1)
         self.mix = nn.Linear(FEATURES, sizes.mixer)
         self.mix_category = nn.Parameter(torch.zeros(sizes.categories, sizes.mixer))
@@ -115,16 +143,36 @@ class BehaviourNetwork(Recurrent):
         nn.init.normal_(self.out.weight, std=0.02)
         nn.init.zeros_(self.gates.weight)
         nn.init.normal_(self.gates.bias, std=0.1)
+        nn.init.normal_(self.residual.weight, std=0.1)
+
+    def embed(self, tokens: Inputs) -> Tensor:
+        own: Tensor = self.widen(self.residual(self._places(tokens.product)))
+        return super().embed(tokens) + own
+
+    def _places(self, product: Tensor) -> Tensor:
+        """(t,) numbers of products -> places in `residual`; in training some are hidden, for the last one to learn."""
+        sold = self.get_buffer("sold")
+        if not len(sold):
+            return torch.zeros_like(product)
+        places = torch.searchsorted(sold, product).clamp(max=len(sold) - 1)
+        other = sold[places] != product
+        if self.training:
+            other = other | (torch.rand(len(product), device=product.device) < HIDDEN)
+        return places.masked_fill(other, len(sold))
+
+    def recur(self, inputs: Tensor, days: Tensor, widths: Tensor, state: State) -> tuple[Tensor, State]:
+        return self.lstm.over(inputs, days, widths, state)
 
     def logits(self, h: Tensor, memory: Memory) -> Tensor:
         fade = torch.exp2(memory.age * (-1 / (24 * HALF_DAYS)))
-        log_weight = torch.log1p(memory.weight * fade)  # (m, categories)
+        weight = memory.weight * fade
+        log_weight = torch.log1p(weight)  # (m, categories)
         known = memory.weight > 0
         scale = torch.rsqrt(1 + known.sum(dim=1, keepdim=True))
         joint = torch.cat(
             [self.drop(h), self.drop(memory.basket.float() @ self.basket), (log_weight @ self.profile) * scale], dim=1
         )
-        joint = joint + self.deep(joint)  # (m, joint)
+        joint = joint + self.deep(torch.cat([joint, _facts(memory, weight.sum(dim=1))], dim=1))  # (m, joint)
         logits: Tensor = self.out(joint)  # (m, categories + 1)
         row, column = torch.nonzero(known, as_tuple=True)  # only habits have a copy term
         features = self._habit_features(memory, log_weight, row, column)  # (p, 7)
@@ -143,7 +191,7 @@ class BehaviourNetwork(Recurrent):
         cell = row * self.sizes.categories + column
         amount, age = log_weight.reshape(-1).index_select(0, cell), memory.age.reshape(-1).index_select(0, cell)
         days = torch.log1p(age / 24)
-        usual = memory.span / (1 + memory.span / MEMORY_DAYS) + 1  # days the weights stand for
+        usual = _usual(memory.span) + 1
         due = torch.log1p(age / 24 * torch.expm1(amount) / usual.index_select(0, row))
         per_basket = amount - torch.log1p(memory.visits).index_select(0, row)
         today = (age < 1).float()
@@ -155,7 +203,7 @@ class BehaviourNetwork(Recurrent):
                 torch.log1p(memory.visits),
                 torch.log1p(memory.span) / 3,
                 torch.log1p(memory.rhythm),
-                torch.log1p(memory.visits) - torch.log1p(memory.span / (1 + memory.span / MEMORY_DAYS)),
+                torch.log1p(memory.visits) - torch.log1p(_usual(memory.span)),
             ],
             dim=1,
         )
@@ -166,3 +214,17 @@ class BehaviourNetwork(Recurrent):
         """(m,) probabilities."""
         slope, intercept = self.get_buffer("week_scale").unbind()
         return torch.sigmoid(self.week_logit(h, memory) * slope + intercept)
+
+
+def _usual(span: Tensor) -> Tensor:
+    """(m,) days since the first purchase -> days that faded weights stand for."""
+    return span / (1 + span / MEMORY_DAYS)
+
+
+def _facts(memory: Memory, bought: Tensor) -> Tensor:
+    """(m,) sums of the faded weights -> (m, 6) logs: visits, span, rhythm, days the weights stand for, categories in a
+    usual basket, and in this one. The last two tell how much of a basket is still to come.
+    """
+    usual_size, size = bought / (memory.visits + 0.5), memory.basket.sum(dim=1)
+    facts = (memory.visits, memory.span, memory.rhythm, _usual(memory.span), usual_size, size)
+    return torch.stack([torch.log1p(fact) for fact in facts], dim=1) / 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from models.behaviour.lstm import Encoded, Floats
-from models.behaviour.network import BehaviourNetwork, Memory
+from models.behaviour.network import BehaviourNetwork, Inputs, Memory
 from models.behaviour.schedule import schedule
 from models.behaviour.tokens import Tokens
 
@@ -22,8 +22,12 @@ class OnDevice:
         steps = schedule(tokens.user)
         state = [torch.from_numpy(each[steps.users]).to(self._device)[None] for each in (h, c)]
         at_token, (h_end, c_end) = self._network.encode(
-            torch.from_numpy(tokens.category[steps.order]).to(self._device),
-            torch.from_numpy(tokens.numeric()[steps.order]).to(self._device),
+            Inputs(
+                *(
+                    torch.from_numpy(column[steps.order]).to(self._device)
+                    for column in (tokens.category, tokens.product, tokens.numeric())
+                )
+            ),
             torch.from_numpy(steps.widths),
             (state[0], state[1]),
         )

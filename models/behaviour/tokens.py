@@ -20,6 +20,7 @@ PAUSE_MS = 2 * 3600 * 1000  # between two purchases without session: from here o
 HOUR_MS = 3600 * 1000
 DAY_MS = 24 * HOUR_MS
 NUMERIC = 7  # columns of Tokens.numeric
+GAP, GAP_SCALE = 1, 5  # the one with the time since the last token, and what its log is divided by
 RHYTHM_SHARE = float(np.float32(0.2))  # of the latest gap in the running mean of the days between baskets
 VISIT_HALF_DAYS = 180.0  # as habits.HALF_DAYS: visits and purchases must fade alike for their ratio to be a rate
 
@@ -34,6 +35,7 @@ class Tokens:
     events: list[int] = field(default_factory=list)  # (t,) which event of the window
     users: list[int] = field(default_factory=list)  # (t,) row of the user
     categories: list[int] = field(default_factory=list)  # (t,)
+    products: list[int] = field(default_factory=list)  # (t,) -1 = unknown
     numbers: list[float] = field(default_factory=list)  # (t * 7,) see `numeric`
 
     @property
@@ -45,6 +47,11 @@ class Tokens:
     def category(self) -> NDArray[np.int64]:
         """(t,)"""
         return np.array(self.categories, np.int64)
+
+    @property
+    def product(self) -> NDArray[np.int64]:
+        """(t,)"""
+        return np.array(self.products, np.int64)
 
     def numeric(self) -> NDArray[np.float32]:
         """(t, 7) float32: what the LSTM reads besides the category, each about -1 to 1.

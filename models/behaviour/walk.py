@@ -27,7 +27,7 @@ from models.behaviour import habits as habit
 from models.behaviour import lists as kept_lists
 from models.behaviour.habits import HOUR_MS
 from models.behaviour.row import NEW_BASKET, NO_HABIT, PREFIX, PREFIX_BYTES, RING, byte_of
-from models.behaviour.tokens import CLOCK, DAY_MS, PAUSE_MS, PURCHASE, RHYTHM_SHARE, Tokens
+from models.behaviour.tokens import CLOCK, DAY_MS, GAP_SCALE, PAUSE_MS, PURCHASE, RHYTHM_SHARE, Tokens
 from models.columns import EventColumns
 
 HEAD = Struct("<qqQII")  # seen_ms, purchase_ms, session, table, cursor
@@ -176,8 +176,9 @@ def walk(
                     state = len(rows) + len(tokens.users)
                     tokens.users.append(slot)
                     tokens.categories.append(category)
+                    tokens.products.append(product)
                     clock = CLOCK[(hour + 72) % 168]  # the epoch was a Thursday
-                    tokens.numbers.extend((begins, log1p(gap_hours) / 5, *clock, log1p(position) / 3))
+                    tokens.numbers.extend((begins, log1p(gap_hours) / GAP_SCALE, *clock, log1p(position) / 3))
                     tokens.events.append(event)
                     habit.touch(habits, place.habits, category, hour & 0xFFFF, habit.PURCHASED, True)
                     position += 1

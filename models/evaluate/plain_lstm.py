@@ -11,12 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence
 
+from models.behaviour.cells import State
 from models.behaviour.habits import HALF_DAYS
 from models.behaviour.network import MASKED, Memory, Recurrent, Sizes
+from models.behaviour.tokens import NUMERIC
 from models.data.journey import Purchases
 from models.data.splits import TRAIN, VALIDATION
-from models.train.behaviour_fit import Pieces, fit, outputs
+from models.evaluate.fitted import fitted_ranks
+from models.train.behaviour_fit import Pieces, fit
 
 UNITS = 128
 EPOCHS = 4
@@ -28,9 +32,14 @@ class PlainLstm(Recurrent):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes)
+        self.lstm = nn.LSTM(sizes.embedding + NUMERIC, sizes.hidden)
         self.out = nn.Linear(sizes.hidden, sizes.categories + 1)
         self.gates = nn.Linear(sizes.hidden, 2)
         nn.init.zeros_(self.gates.weight)
+
+    def recur(self, inputs: Tensor, days: Tensor, widths: Tensor, state: State) -> tuple[Tensor, State]:
+        packed, state = self.lstm(PackedSequence(inputs, widths), state)
+        return packed.data, state
 
     def logits(self, h: Tensor, memory: Memory) -> Tensor:
         weight = memory.weight * torch.exp2(memory.age * (-1 / (24 * HALF_DAYS)))
@@ -56,10 +65,4 @@ def plain_ranks(events: Purchases, asked: Purchases, *, seed: int = 7, progress:
     fitted, held = (Pieces(events.of_buckets(*wanted), end_ms, sizes) for wanted in (TRAIN, (VALIDATION,)))
     fit(network, fitted, held, EPOCHS, np.random.default_rng(seed), progress=progress, label="plain LSTM")
     asking = Pieces(asked, end_ms, sizes)
-    ranks = np.full(len(asked), sizes.categories, np.int64)
-    for (logits, _, target, _), which in zip(outputs(network, asking), asking.order(), strict=True):
-        known = (target >= 0) & (target < sizes.categories)
-        scores = logits[known, :-1]
-        own = scores.gather(1, target[known][:, None])
-        ranks[which[known.numpy()]] = (scores > own).sum(dim=1).numpy()
-    return ranks
+    return fitted_ranks(network, asking)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.behaviour.network import Recurrent
+from models.behaviour.network import Inputs, Recurrent
 from models.behaviour.tokens import Tokens
 
 
@@ -23,8 +23,7 @@ class GatedMemory:
     def __init__(self, network: Recurrent, tokens: Tokens, h: NDArray[np.float32], c: NDArray[np.float32]) -> None:
         """(t,) tokens in order; (hidden,) the state before them."""
         self._network = network
-        self._category = torch.from_numpy(tokens.category)
-        self._numeric = torch.from_numpy(tokens.numeric())
+        self._tokens = Inputs(*map(torch.from_numpy, (tokens.category, tokens.product, tokens.numeric())))
         self._start = torch.from_numpy(np.stack([h, c]))  # (2, hidden)
         self.gates = 1 + len(tokens.users)
 
@@ -34,8 +33,7 @@ class GatedMemory:
         state = shares[:, 0, None] * self._start[:, None, :]  # (2, n, hidden)
         for place in range(self.gates - 1):
             _, (h, c) = self._network.encode(
-                self._category[place].expand(n),
-                self._numeric[place].expand(n, -1),
+                Inputs(*(column[place].expand(n, *column.shape[1:]) for column in self._tokens)),
                 torch.tensor([n]),
                 (state[:1], state[1:]),
             )

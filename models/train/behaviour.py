@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from models.data.journey import Purchases
 from models.data.splits import TRAIN, VALIDATION
 from models.train.behaviour_calibration import calibrate
 from models.train.behaviour_fit import Pieces, fit, outputs
-from models.train.shelf import fit_shelf
+from models.train.behaviour_weights import go_on, round_weights
+from models.train.shelf import best_sellers, fit_shelf
 
 EPOCHS = 8
 
@@ -33,10 +35,13 @@ def train(
     progress: bool = True,
     sizes: Callable[[int], Sizes] = Sizes,
     purchases: Purchases | None = None,
+    begin: Path | None = None,
 ) -> dict[str, Any]:
     """Fit, calibrate and save a behaviour artifact to `output`; returns what happened, as in its manifest.
 
     `purchases` are raw lines, by default all that may be used; the learning rate falls over `epochs` (default 8).
+    `begin` is an artifact whose weights are gone on with; what it lacks begins where it changes no answer.
+    Errors: ArtifactError when that cannot be read.
     """
     began = time.monotonic()
     torch.manual_seed(seed)
@@ -44,23 +49,29 @@ def train(
     lines = journey.lines() if purchases is None else purchases
     events = journey.events(lines)
     end_ms = int(events.times_ms.max())
-    shape = sizes(len(events.categories))
-    fitted = Pieces(events.of_buckets(*TRAIN), end_ms, shape)
-    held = Pieces(events.of_buckets(VALIDATION), end_ms, shape)
+    products, shelf = fit_shelf(lines.of_buckets(*TRAIN), lines.of_buckets(VALIDATION))
+    numbers = {int(product): number for number, product in enumerate(products)}
+    parts = events.of_buckets(*TRAIN), events.of_buckets(VALIDATION)
+    sold = best_sellers(parts[0], numbers)
+    shape = replace(sizes(len(events.categories)), products=len(sold))
+    fitted, held = (Pieces(part, end_ms, shape, numbers) for part in parts)
 
     network = BehaviourNetwork(shape)
+    network.get_buffer("sold").copy_(torch.from_numpy(sold))
     share = np.bincount(fitted.purchases.category, minlength=shape.categories) + 1.0
     with torch.no_grad():  # start from popularity: the first epoch need not learn it
         network.out.bias[:-1] = torch.from_numpy(np.log(share / share.sum())).float()
-    history = fit(network, fitted, held, epochs or EPOCHS, rng, progress=progress)
+    begun = None if begin is None else go_on(network, begin)
+    history = fit(network, fitted, held, epochs or EPOCHS, rng, progress=progress, gentle=begin is not None)
+    round_weights(network)
     calibration = calibrate(network, list(outputs(network, held)))
-    products, shelf = fit_shelf(lines.of_buckets(*TRAIN), lines.of_buckets(VALIDATION))
 
     training = {
         "data": journey.NAME,
         "fingerprint": lines.fingerprint(),
         "fitted_buckets": list(TRAIN),
         "validated_buckets": [VALIDATION],
+        "begun_from": begun,
         "events": len(fitted.purchases),
         "seed": seed,
         "epochs": history,

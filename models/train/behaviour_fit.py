@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Iterator
-from zlib import crc32
 
 import numpy as np
 import torch
@@ -15,17 +14,16 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from models.behaviour import Sizes
-from models.behaviour import window as windows
 from models.behaviour.network import Memory, Recurrent
-from models.behaviour.row import blank, row_dtype
 from models.behaviour.schedule import schedule
-from models.columns import EventColumns
 from models.data.journey import Purchases
-from models.data.sequences import NONE, as_events, lanes, targets
+from models.data.sequences import NONE, lanes, targets
+from models.train.remembered import remember
 
 LANES = 24
 PIECE = 48  # events of back-propagation: six baskets
 LEARNING_RATE = 3e-3
+GENTLE = 0.5  # of it, for weights that are gone on with
 WEEK_SHARE = 0.2  # of the purchase head in the loss: it must not bend the LSTM away from categories
 PATIENCE = 2  # epochs without a better validation loss before stopping
 
@@ -35,11 +33,10 @@ Outputs = tuple[Tensor, Tensor, Tensor, Tensor]  # logits, week logits, category
 class Pieces:
     """Purchases with their targets, served piece by piece to a network that carries its state along."""
 
-    def __init__(self, purchases: Purchases, end_ms: int, sizes: Sizes) -> None:
+    def __init__(self, purchases: Purchases, end_ms: int, sizes: Sizes, products: dict[int, int] | None = None) -> None:
         self.purchases, self.sizes = purchases, sizes
-        self.events = as_events(purchases)
         self.targets = targets(purchases, end_ms)
-        self.names = np.array([crc32(name.encode()) for name in purchases.categories], np.uint32)
+        self._remembered = remember(purchases, sizes, products)
 
     def count(self, rng: np.random.Generator | None) -> int:
         """Pieces in one pass."""
@@ -52,14 +49,13 @@ class Pieces:
 
     def forward(self, network: Recurrent, rng: np.random.Generator | None) -> Iterator[Outputs]:
         """One pass over all households: logits and targets of each piece; targets are -100 where there is none."""
-        rows = blank(row_dtype(self.sizes.categories, self.sizes.hidden, self.sizes.habits), LANES)
         state = torch.zeros(2, LANES, self.sizes.hidden)
         for pieces, begins in lanes(self.purchases.household, LANES, PIECE, rng):
-            rows[begins] = blank(rows.dtype, int(begins.sum()))
             state = state.detach() * torch.from_numpy(~begins).float()[None, :, None]
             which = np.concatenate(pieces)
             slots = np.repeat(np.arange(LANES), [len(piece) for piece in pieces])
-            h, memory, state = self._states(network, rows, slots, _take(self.events, which), state)
+            h, state = self._states(network, slots, which, state)
+            memory = self._remembered.memory(which)
             yield (
                 network.logits(h, memory),
                 network.week_logit(h, memory),
@@ -68,20 +64,16 @@ class Pieces:
             )
 
     def _states(
-        self, network: Recurrent, rows: np.ndarray, slots: NDArray[np.int64], events: EventColumns, state: Tensor
-    ) -> tuple[Tensor, Memory, Tensor]:
-        window = windows.apply(rows, slots, events, self.names, lists=False)
-        steps = schedule(window.tokens.user)
+        self, network: Recurrent, slots: NDArray[np.int64], which: NDArray[np.int64], state: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        steps = schedule(slots)
         users = torch.from_numpy(steps.users)
         h, (h_end, c_end) = network.encode(
-            torch.from_numpy(window.tokens.category[steps.order]),
-            torch.from_numpy(window.tokens.numeric()[steps.order]),
+            self._remembered.inputs(which[steps.order]),
             torch.from_numpy(steps.widths),
             (state[0, users][None], state[1, users][None]),
         )
-        state = state.index_copy(1, users, torch.cat([h_end, c_end]))
-        memory = windows.remembered(window, slice(None))
-        return h[torch.from_numpy(steps.place()[window.latest])], memory, state
+        return h[torch.from_numpy(steps.place())], state.index_copy(1, users, torch.cat([h_end, c_end]))
 
     def _category_targets(self, which: NDArray[np.int64], memory: Memory) -> Tensor:
         category = torch.from_numpy(self.targets.category[which])
@@ -99,11 +91,13 @@ def fit(
     *,
     progress: bool,
     label: str = "behaviour",
+    gentle: bool = False,
 ) -> list[dict[str, float]]:
     """Train until the epochs are over or validation stops getting better; leaves the best weights in the network."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-4)
+    rate = LEARNING_RATE * (GENTLE if gentle else 1)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
     total = epochs * math.ceil(fitted.count(np.random.default_rng(0)) * 1.02)  # orders differ a little in their number
-    schedule_rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=total, pct_start=0.1)
+    schedule_rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=total, pct_start=0.1)
     history: list[dict[str, float]] = []
     best, best_loss, worse = copy.deepcopy(network.state_dict()), math.inf, 0
     for epoch in range(1, epochs + 1):
@@ -151,7 +145,3 @@ def _validation_loss(outputs: Iterable[Outputs]) -> float:
         total += float(F.cross_entropy(logits, category, ignore_index=-100, reduction="sum"))
         n += int((category >= 0).sum())
     return total / max(n, 1)
-
-
-def _take(events: EventColumns, which: NDArray[np.int64]) -> EventColumns:
-    return EventColumns(**{name: getattr(events, name)[which] for name in EventColumns.__slots__})

@@ -76,6 +76,9 @@ def behaviour(
         Path | None, typer.Option("--output", help="Folder of the artifact; default: one of its kind in .shelfstream.")
     ] = None,
     epochs: Epochs = None,
+    begin: Annotated[
+        Path | None, typer.Option(help="Go on with the weights of this behaviour artifact; default: draw new ones.")
+    ] = None,
     seed: Seed = 7,
     as_json: Json = False,
     progress: Progress = True,
@@ -95,8 +98,10 @@ def behaviour(
         raise typer.BadParameter(f"there is no set {which}; choose of {', '.join(SETS)}")
     if SETS[which].needs_data and data is None:
         raise typer.BadParameter(f"the set {which} needs the folder of the data sets; give it with --data")
+    if begin is not None and which != "grocery":
+        raise typer.BadParameter("only the set grocery goes on with an artifact; leave --begin out")
     place = output or Path(".shelfstream/artifacts") / SETS[which].kind
-    print_result(train(which, data, place, epochs=epochs, seed=seed, progress=progress), as_json)
+    print_result(train(which, data, place, epochs=epochs, seed=seed, progress=progress, begin=begin), as_json)
 
 
 @app.command()

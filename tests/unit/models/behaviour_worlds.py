@@ -14,7 +14,7 @@ PURCHASE = EVENT_TYPES.index("purchase")
 VIEW = EVENT_TYPES.index("view")
 CATEGORIES = 30
 PRODUCTS = 90
-SIZES = Sizes(CATEGORIES, hidden=8, embedding=6, basket=4, profile=4, mixer=4, habits=6)
+SIZES = Sizes(CATEGORIES, hidden=8, embedding=6, basket=4, profile=4, mixer=4, habits=6, products=40, residual=3)
 START_MS = 1_700_000_000_000
 HOUR_MS = 3_600_000
 

@@ -16,7 +16,10 @@ from models.behaviour.window import remembered
 from tests.unit.models.behaviour_worlds import SIZES, drawn, predictor
 
 TOLERANCE = 1e-5
-ODD = Sizes(40, hidden=9, embedding=5, basket=3, profile=4, deep=7, mixer=5, habits=7)  # a row of an odd size
+# a row of an odd size
+ODD = Sizes(
+    40, hidden=9, embedding=5, basket=3, profile=4, deep=7, mixer=5, habits=7, products=7, residual=2
+)  # a row of an odd size
 
 
 def windows(model: BehaviourPredictor, n: int, users: int = 5) -> tuple[np.ndarray, Window]:

@@ -79,12 +79,27 @@ def test_no_product_is_listed_twice() -> None:
 
 
 def test_a_best_seller_that_the_user_has_bought_is_listed_once_with_both_weights() -> None:
-    other, mine = answers(columns([3, 9], sessions=[1, 2])), answers(columns([3, 9], products=[3, 9], sessions=[1, 2]))
+    model, slots = predictor(sizes=replace(SIZES, products=0), seed=2), np.zeros(2, np.int64)  # no state of products
+    other, mine = (
+        model.run(model.blank(1), slots, columns([3, 9], products=products, sessions=[1, 2]), top=CATEGORIES)
+        for products in (None, [3, 9])
+    )
     ids = mine.product_ids[-1].tolist()
     assert ids.count(3) == 1
     assert mine.product_confidence[-1][ids.index(3)] > 1.5 * other.product_confidence[-1][
         other.product_ids[-1].tolist().index(3)
     ]  # fmt: skip
+
+
+def test_a_product_with_a_vector_of_its_own_moves_the_state_and_others_are_one() -> None:
+    slots = np.zeros(1, np.int64)
+    vectors = SIZES.products
+    none, known, other = (
+        MODEL.run(MODEL.blank(1), slots, columns([3], products=[product])).rows["h"]
+        for product in (-1, 3, 3 + vectors // CATEGORIES * CATEGORIES + CATEGORIES)
+    )
+    assert (none != known).any()
+    np.testing.assert_array_equal(none, other)
 
 
 def test_a_product_bought_again_and_again_leads_its_category() -> None:
@@ -182,6 +197,7 @@ def test_a_rewarmed_row_answers_as_if_the_new_model_had_seen_the_last_tokens() -
     rng = np.random.default_rng(4)
     events, slots = drawn(rng, 24), np.zeros(24, np.int64)
     events = replace(events, types=np.full(24, PURCHASE, np.uint8), times_ms=events.times_ms // 60_000 * 60_000)
+    events = replace(events, products=np.full(24, -1, np.int32))  # the ring has categories only
     newer = predictor("2", replace(SIZES, hidden=10), seed=9)
     _, old = streamed(MODEL, 1, slots, events, [])
     _, new = streamed(newer, 1, slots, events, [])

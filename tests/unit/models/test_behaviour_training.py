@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from models.behaviour import Sizes, load_behaviour, with_metrics
-from models.data.journey import Purchases
+from models.behaviour import load_behaviour, with_metrics
 from models.data.sequences import DAY_MS
-from models.data.splits import buckets
 from models.errors import ArtifactError
 from models.evaluate.behaviour import stream
 from models.train.behaviour import train
 from models.train.behaviour_calibration import platt
-
-CATEGORIES = 12
-SMALL = partial(Sizes, hidden=8, embedding=6, basket=4, profile=4, deep=8, mixer=4, habits=8)
-
-
-def shop(households: int = 40, baskets: int = 12) -> Purchases:
-    """Every household has three categories of its own and buys them in every basket, a week apart."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for household in range(households):
-        own = rng.choice(CATEGORIES, 3, replace=False)
-        for number in range(baskets):
-            day = number * 5 + rng.random()
-            rows += [(household, household * 1000 + number, int(c), day) for c in np.sort(own)]
-    household, basket, category, days = (np.array(column) for column in zip(*rows, strict=True))
-    return Purchases(
-        household=household.astype(np.int32),
-        basket=basket.astype(np.int64),
-        product=category.astype(np.int64) * 10 + household % 2,
-        category=category.astype(np.int32),
-        times_ms=(days * DAY_MS).astype(np.int64),
-        bucket=buckets(str(number) for number in household),
-        categories=tuple(f"category {i}" for i in range(CATEGORIES)),
-    )
+from tests.unit.models.behaviour_shop import SMALL, shop
 
 
 @pytest.fixture(scope="module")
