@@ -154,7 +154,7 @@ class BehaviourNetwork(Recurrent):
         sold = self.get_buffer("sold")
         if not len(sold):
             return torch.zeros_like(product)
-        places = torch.searchsorted(sold, product).clamp(max=len(sold) - 1)
+        places = torch.searchsorted(sold, product.contiguous()).clamp(max=len(sold) - 1)
         other = sold[places] != product
         if self.training:
             other = other | (torch.rand(len(product), device=product.device) < HIDDEN)
