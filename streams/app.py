@@ -210,6 +210,8 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
             dict.fromkeys((*products.attributes, *(encoder.attributes if encoder is not None else ()))),
             clock,
             top=settings.models.top,
+            settings=settings.behaviour,
+            page=state.page,
         )
         builder.agent(USER_BEHAVIOUR, USER_STATE, state, behaviour, device)
     return builder.build()

@@ -117,6 +117,32 @@ class ProductSettings(_Group):
     )
 
 
+class BehaviourSettings(_Group):
+    """Which events of a user count, what is answered, and for how long a user is remembered."""
+
+    emit: Literal["every", "latest"] = Field(
+        "every", description="latest: one prediction per user and window, for the last event; all events count"
+    )
+    min_confidence: float = Field(
+        0, ge=0, le=1, description="categories and products below it are left out of the lists, which may be empty then"
+    )
+    deduplicate: bool = Field(
+        True, description="an event_id that is among the user's last eight is not counted nor answered again"
+    )
+    late_after_s: float = Field(
+        86_400,
+        ge=0,
+        description="an event so much older than the user's latest, or later than its record, is answered and not "
+        "counted; seconds, 0: never",
+    )
+    ttl_days: float = Field(
+        0, ge=0, description="users whose last event is so much older than the newest are forgotten; days, 0: never"
+    )
+    risk_alarm: float | None = Field(
+        None, ge=0, le=1, description="risk from which an event is an alarm; default: the artifact's, 1 event in 1,000"
+    )
+
+
 class ImageSettings(_Group):
     """Pictures of products, for models that read them."""
 
@@ -189,6 +215,7 @@ class Settings(BaseSettings):
     models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
     products: Annotated[ProductSettings, Field(default_factory=ProductSettings)]
     demand: Annotated[DemandSettings, Field(default_factory=DemandSettings)]
+    behaviour: Annotated[BehaviourSettings, Field(default_factory=BehaviourSettings)]
     images: Annotated[ImageSettings, Field(default_factory=ImageSettings)]
     letters: Annotated[LetterSettings, Field(default_factory=LetterSettings)]
     web: Annotated[WebSettings, Field(default_factory=WebSettings)]

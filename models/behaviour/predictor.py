@@ -11,13 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.behaviour.carry import carry
 from models.behaviour.heads import Heads
 from models.behaviour.lstm import Encoded, Lstm
 from models.behaviour.network import BehaviourNetwork
 from models.behaviour.on_device import OnDevice
 from models.behaviour.ranking import heaviest
+from models.behaviour.recent import admit
 from models.behaviour.replay import prefix_of, replay
-from models.behaviour.row import PREFIX, blank, byte_of, row_dtype
+from models.behaviour.row import PREFIX, blank, byte_of, earlier_dtypes, row_dtype
 from models.behaviour.shelf import NEAR, Offers, Shelf
 from models.behaviour.walk import EventLists, Window, walk
 from models.behaviour.window import remembered
@@ -33,10 +35,12 @@ REWARM_CHUNK = 1_024  # users replayed at once, of 32 tokens each: some 70 MB of
 class BehaviourPredictor:
     """A trained network with its tables. Not for several threads at once.
 
-    `row_dtype` is the state row of row.py; `prefix_dtype` its part that any version of the model can read.
+    `row_dtype` is the state row of row.py; `prefix_dtype` its part that any version of the model can read; `layouts`,
+    by their bytes, are those whose habits and lists `rewarm` keeps.
     """
 
     prefix_dtype = PREFIX
+    seen_at = byte_of(PREFIX, "seen_ms")  # an int64: the latest time of an event of the user
 
     def __init__(
         self,
@@ -55,7 +59,9 @@ class BehaviourPredictor:
         self.table = crc32("\n".join(categories).encode())
         self.key = model_key(info.name, info.version)
         sizes = network.sizes
-        self.row_dtype = row_dtype(sizes.categories, sizes.hidden, sizes.habits)
+        shape = sizes.categories, sizes.hidden, sizes.habits
+        self.row_dtype = row_dtype(*shape)
+        self.layouts = {each.itemsize: each for each in (*earlier_dtypes(*shape), self.row_dtype)}
         self._device = torch.device(device)
         self._network = network.to(self._device).eval()
         self._shelf = shelf
@@ -107,12 +113,29 @@ class BehaviourPredictor:
         window = walk(rows, slots, events, self._names, kept=emit, product_keep=self._shelf.keep)
         return self._answer(window, self._states(window, rows), top)
 
+    def admit(
+        self,
+        rows: np.ndarray,
+        slots: list[int],
+        times_ms: list[int],
+        received_ms: list[int],
+        *,
+        ids: list[int] | None,
+        bound_ms: int | None,
+    ) -> tuple[list[int], list[int]]:
+        """Which events of a window may move their rows on, and the time to answer each at; see recent.py.
+
+        What is not admitted goes to `step` as NO_EVENT, without category, product and attributes, or not at all.
+        """
+        return admit(rows, slots, times_ms, received_ms, ids=ids, bound_ms=bound_ms)
+
     def rewarm(self, stored: np.ndarray) -> np.ndarray:
         """Rows written by another model -> rows of this one.
 
         `stored` begins with the fields of `prefix_dtype`, whatever follows. The LSTM's state is rebuilt from the ring
-        of the last 32 tokens. Habits and lists are kept where the layout and the category table are the same as here,
-        and are rebuilt from the ring otherwise. The offset is kept. Errors: BatchError when the prefix is not there.
+        of the last 32 tokens. Habits and lists are kept where the layout is one of `layouts` and the category table the
+        same as here, and are rebuilt from the ring otherwise. The offset is kept. Errors: BatchError when the prefix is
+        not there.
         """
         prefix = prefix_of(stored)
         rows = self.blank(len(prefix))
@@ -125,11 +148,8 @@ class BehaviourPredictor:
         fresh = self.blank(len(prefix))
         slots, events = replay(prefix, self.names)
         rebuilt = self.run(fresh, slots, events, emit=np.zeros(len(slots), bool)).rows
-        if stored.dtype == self.row_dtype:
-            same = stored["table"] == self.table
-            kept = stored[same].copy()
-            kept["h"], kept["c"] = rebuilt["h"][same], rebuilt["c"][same]
-            rebuilt[same] = kept
+        if stored.dtype in self.layouts.values():
+            carry(stored, rebuilt, self.table, self.key)
         for name in ("seen_ms", "purchase_ms", "session", "offset", "cursor", "ring_name", "ring_minute", "ring_flags"):
             rebuilt[name] = prefix[name]
         rebuilt["format"], rebuilt["model"], rebuilt["table"] = ROW_FORMAT, self.key, self.table

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from models.behaviour import habits as habit
 from models.behaviour import lists as kept_lists
 from models.behaviour.habits import HOUR_MS
+from models.behaviour.recent import remember
 from models.behaviour.row import NEW_BASKET, NO_HABIT, PREFIX, PREFIX_BYTES, RING, byte_of
 from models.behaviour.tokens import CLOCK, DAY_MS, PAUSE_MS, PURCHASE, RHYTHM_SHARE, Tokens
 from models.columns import EventColumns
@@ -48,6 +49,9 @@ class EventLists(NamedTuple):
     attributes: list[list[int]] | None  # None when no event has any
     sessions: list[int]
     times_ms: list[int]
+    ids: list[int] | None = None  # hashes of the event ids (recent.py); None: rows remember none
+    prices: list[float] | None = None  # of one piece, 0 = none
+    countries: list[int] | None = None  # risk.py's numbers, 0 = none
 
     @classmethod
     def of(cls, events: EventColumns) -> EventLists:
@@ -105,12 +109,19 @@ class _Places:
     habit: int
     bought: int
     liked: int
+    recent: int
+    risk: int
 
 
 @cache
 def _places(row: np.dtype[np.void]) -> _Places:
-    basket, habits, bought, liked = (byte_of(row, name) for name in ("basket", "habit_id", "bought_id", "liked_key"))
-    return _Places(row["habit_id"].shape[0], basket, row["basket"].itemsize, habits, bought, liked)
+    names = ("habit_id", "bought_id", "liked_key", "recent_id", "risk")
+    return _Places(
+        row["habit_id"].shape[0],
+        byte_of(row, "basket"),
+        row["basket"].itemsize,
+        *(byte_of(row, name) for name in names),
+    )
 
 
 def walk(
@@ -144,18 +155,21 @@ def walk(
     of_user: dict[int, list[int]] = {}
     for event, slot in enumerate(slots):
         of_user.setdefault(slot, []).append(event)
-    types, categories, products, _, sessions, times_ms = events
+    types, categories, products, _, sessions, times_ms, ids, *_ = events
     for slot, mine in of_user.items():
         row, state = slot * size, slot
         habits, weights = view[row + place.habit : row + place.bought].cast("H"), bought_weights[slot]
         basket_at, bought_at, liked_at = row + place.basket, row + place.bought, row + place.liked
         basket = int.from_bytes(raw[basket_at : basket_at + place.basket_bytes], "little")
-        _, purchase_ms, before, table, cursor = HEAD.unpack_from(raw, row + HEAD_AT)
+        seen_ms, purchase_ms, before, table, cursor = HEAD.unpack_from(raw, row + HEAD_AT)
         first_ms, token_ms, visits, rhythm, position = BODY.unpack_from(raw, row + PREFIX_BYTES)
         pace = NO_PACE
         for event in mine:
             kind, category, product, time_ms = types[event], categories[event], products[event], times_ms[event]
             hour = time_ms // HOUR_MS
+            seen_ms = max(seen_ms, time_ms)
+            if ids is not None:
+                remember(raw, row + place.recent, ids[event])
             if kind == PURCHASE and category >= 0:
                 session = sessions[event]
                 begins = not cursor or session != before or (not session and time_ms - purchase_ms > PAUSE_MS)
@@ -201,7 +215,7 @@ def walk(
                     pace = Pace(time_ms, visits, max(time_ms - first_ms, 0) / DAY_MS if first_ms else 0.0, rhythm)
                 paces[number], hours[number], states[number] = pace, hour & 0xFFFF, state
                 known[number] = bisect_left(habits, NO_HABIT, 0, place.habits)
-        HEAD.pack_into(raw, row + HEAD_AT, time_ms, purchase_ms, before, table, cursor)
+        HEAD.pack_into(raw, row + HEAD_AT, seen_ms, purchase_ms, before, table, cursor)
         BODY.pack_into(raw, row + PREFIX_BYTES, first_ms, token_ms, visits, rhythm, position)
         raw[basket_at : basket_at + place.basket_bytes] = basket.to_bytes(place.basket_bytes, "little")
     return Window(raw, after, copies.view(rows.dtype), tokens, len(names), known, hours, paces, states)

@@ -2,14 +2,14 @@
 
 The category and the attributes of the event's product are those that the products side predicted. All users of a window
 go through the model in one call; an event whose offset is not past the one in the user's row is already counted there,
-and is skipped. A null value erases the user.
+and is skipped. Which of the others count and are answered: admission.py. A null value erases the user.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from hashlib import blake2b
-from itertools import groupby
+from itertools import compress, groupby
 from operator import attrgetter
 from struct import Struct
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 from faust.types import TP
 from msgspec import Raw
 
-from models.predict import BehaviourBatch, BehaviourPredictor, EventLists
+from models.predict import NO_EVENT, BehaviourBatch, BehaviourPredictor, EventLists
 from schemas.codec import encode
 from schemas.events import EVENT_TYPES, UserBehaviour
 from schemas.predictions import (
@@ -32,11 +32,14 @@ from schemas.predictions import (
     prediction_id,
 )  # fmt: skip
 from schemas.state import ROW_FORMAT, ProductFeatures, attribute_key, model_key
-from schemas.topics import USER_PREDICTIONS
+from schemas.topics import DAY_MS, USER_PREDICTIONS
 from streams.batcher.window import Window
 from streams.clock import Clock
+from streams.config import BehaviourSettings
+from streams.logic.admission import Admission, admit
 from streams.logic.answer import Answer, ReadRows
 from streams.logic.decode import Decoded, WindowDecoder
+from streams.logic.expiry import Expiry, Page
 
 TYPE_CODES = {name: code for code, name in enumerate(EVENT_TYPES)}
 MAX_ATTRIBUTES = 8  # of one product that reach the model
@@ -60,7 +63,8 @@ class _Users:
 class BehaviourLogic:
     """Answers user-behaviour.
 
-    `read_features` looks products up, by UTF-8 id; `attributes` are the (name, value) pairs that products can have.
+    `read_features` looks products up, by UTF-8 id; `attributes` are the (name, value) pairs that products can have;
+    `page` gives stored rows of a partition, by key: without it none expires.
     """
 
     name = "behaviour"
@@ -73,6 +77,8 @@ class BehaviourLogic:
         clock: Clock,
         *,
         top: int = 10,
+        settings: BehaviourSettings | None = None,
+        page: Page | None = None,
     ) -> None:
         self.model_name, self.model_version = model.info.name, model.info.version
         self._model = model
@@ -83,6 +89,10 @@ class BehaviourLogic:
         self._decoder = WindowDecoder(UserBehaviour, _user_of, clock)
         self._blank = model.blank(1).tobytes()
         self._top = top
+        self._settings = settings = settings or BehaviourSettings.model_validate({})
+        self._expiry: Expiry | None = None
+        if settings.ttl_days and page is not None:
+            self._expiry = Expiry(round(settings.ttl_days * DAY_MS), model.seen_at, page, clock)
         self._category_ids: dict[str | None, int] = {name: i for i, name in enumerate(model.categories)}
         self._product_ids: dict[str | None, int] = {name: i for i, name in enumerate(model.products)}
         # Encoded up to the eight bytes of the confidence, which is last.
@@ -99,17 +109,27 @@ class BehaviourLogic:
             answer.partitions[tp].rows[key] = None  # unless the user comes back after it
         fresh = [item for item in new if item.event is not None]
         predictions: Iterator[bytes] = iter(())
+        answered: Iterator[bool] = iter(())
         if fresh:
-            events = [item.event for item in fresh if item.event is not None]
-            batch = self._model.step(self._rows(users.rows), slots, self._lists(events), top=self._top)
-            self._write_rows(batch.rows, fresh, slots, users, answer)
-            predictions = self._predictions(batch, fresh, events)
+            rows = self._rows(users.rows)
+            admission = admit(self._model, rows, fresh, slots, self._settings)
+            events, emit = admission.events, admission.emit
+            answered = iter(admission.answered)
+            answer.results.update(admission.results)
             answer.types.update([event.type for event in events])
+            batch = self._model.step(rows, admission.slots, self._lists(admission), top=self._top, emit=emit)
+            self._write_rows(batch.rows, admission.items, admission.slots, users, answer)
+            told = admission.items if emit is None else list(compress(admission.items, emit))
+            predictions = self._predictions(batch, told, events if emit is None else list(compress(events, emit)))
+            if self._expiry is not None:
+                self._expiry.sweep(admission.newest(), read, answer)
         for tp, items in groupby(new, key=_tp_of):
             outputs = answer.partitions[tp].outputs[USER_PREDICTIONS.name]
             for item in items:
-                outputs.add(item.key, None if item.event is None else next(predictions))
-        answer.results["predicted"] += len(fresh)
+                if item.event is None:
+                    outputs.add(item.key, None)
+                elif next(answered):
+                    outputs.add(item.key, next(predictions))
         answer.results["deleted"] += len(new) - len(fresh)
         return answer
 
@@ -161,15 +181,15 @@ class BehaviourLogic:
         return self._rewarmed(rows, foreign) if foreign else rows
 
     def _rewarmed(self, rows: np.ndarray, foreign: dict[int, bytes]) -> np.ndarray:
-        """The rows, some of them from what another model wrote; too short a one stays blank."""
-        rows, size, head = rows.copy(), rows.dtype.itemsize, self._model.prefix_dtype
-        same = [i for i, row in foreign.items() if len(row) == size]
-        if same:
-            rows[same] = self._model.rewarm(np.frombuffer(b"".join(foreign[i] for i in same), rows.dtype))
-        other = [i for i, row in foreign.items() if head.itemsize <= len(row) != size]
-        if other:  # another layout, of which every version can read the beginning
-            heads = b"".join(foreign[i][: head.itemsize] for i in other)
-            rows[other] = self._model.rewarm(np.frombuffer(heads, head))
+        """The rows, some of them from what another model or layout wrote; too short a one stays blank."""
+        rows, head = rows.copy(), self._model.prefix_dtype
+        by_size: dict[int, list[int]] = {}  # of a size that is not known every version can read the beginning
+        for i, row in foreign.items():
+            if len(row) >= head.itemsize:
+                by_size.setdefault(len(row) if len(row) in self._model.layouts else head.itemsize, []).append(i)
+        for size, mine in by_size.items():
+            stored = b"".join(foreign[i][:size] for i in mine)
+            rows[mine] = self._model.rewarm(np.frombuffer(stored, self._model.layouts.get(size, head)))
         return rows
 
     def _write_rows(
@@ -192,7 +212,8 @@ class BehaviourLogic:
 
     # -- model -------------------------------------------------------------------------------------------------------
 
-    def _lists(self, events: Sequence[UserBehaviour]) -> EventLists:
+    def _lists(self, admission: Admission) -> EventLists:
+        events = admission.events
         features = self._features_of(events)
         category_ids, product_ids = self._category_ids, self._product_ids
         categories = [category_ids.get(event.category, -1) for event in events]
@@ -205,14 +226,20 @@ class BehaviourLogic:
                     if categories[i] < 0:
                         categories[i] = category_ids.get(known.category, -1)
                     attributes[i] = known.attribute_keys[:MAX_ATTRIBUTES]
-        return EventLists(
+        lists = EventLists(
             types=[TYPE_CODES[event.type] for event in events],
             categories=categories,
             products=[product_ids.get(event.product_id, -1) for event in events],
             attributes=attributes,
             sessions=[_session(event.session_id) for event in events],
-            times_ms=[event.occurred_at for event in events],
+            times_ms=admission.times_ms,
+            ids=admission.ids,
         )
+        for place in admission.still:
+            lists.types[place], lists.categories[place], lists.products[place] = NO_EVENT, -1, -1
+            if attributes is not None:
+                attributes[place] = []
+        return lists
 
     def _features_of(self, events: Sequence[UserBehaviour]) -> dict[str | None, ProductFeatures]:
         wanted = list(dict.fromkeys([event.product_id for event in events if event.product_id is not None]))
@@ -233,13 +260,17 @@ class BehaviourLogic:
         shares *= 1e6  # to six digits
         np.rint(shares, out=shares)
         shares /= 1e6
+        category_ids, product_ids = batch.category_ids, batch.product_ids
+        if self._settings.min_confidence:
+            category_ids = np.where(shares[:, :top] < self._settings.min_confidence, -1, category_ids)
+            product_ids = np.where(shares[:, top : 2 * top] < self._settings.min_confidence, -1, product_ids)
         for start in range(0, len(fresh), AT_ONCE):
             cut = slice(start, start + AT_ONCE)
             rows = zip(
                 fresh[cut],
                 events[cut],
-                batch.category_ids[cut].tolist(),
-                batch.product_ids[cut].tolist(),
+                category_ids[cut].tolist(),
+                product_ids[cut].tolist(),
                 batch.attribute_keys[cut].tolist(),
                 shares[cut, : 2 * top].astype(">f8").view("V8").tolist(),  # as MessagePack writes them
                 shares[cut, 2 * top :].tolist(),
