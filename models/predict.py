@@ -2,6 +2,7 @@
 
 from models.behaviour import BehaviourPredictor, EventLists, load_behaviour
 from models.behaviour.recent import APPLIED, DUPLICATE, EARLY, LATE, NO_EVENT, event_hash
+from models.behaviour.risk import country_number
 from models.columns import BehaviourBatch, EventColumns, Extracted, ModelInfo, ProductBatch, ProductColumns
 from models.demand.columns import HISTORY as SALES_HISTORY
 from models.demand.columns import DemandBatch, DemandColumns
@@ -54,6 +55,7 @@ __all__ = [
     "TaxonomyAnswers",
     "TaxonomyPredictor",
     "count_sale",
+    "country_number",
     "decode_image",
     "elasticities",
     "event_hash",

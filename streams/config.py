@@ -84,6 +84,7 @@ class ModelSettings(_Group):
     products: Path | None = Field(None, description="folder of the products artifact; default: the shipped one")
     behaviour: Path | None = Field(None, description="folder of the behaviour artifact; default: the shipped one")
     demand: Path | None = Field(None, description="folder of the demand artifact; default: the shipped one")
+    risk: Path | None = Field(None, description="folder of the risk artifact; default: the shipped one")
     top: int = Field(10, ge=1, le=100, description="categories and products in a user prediction")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one inference")
 

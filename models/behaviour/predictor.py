@@ -5,6 +5,7 @@ Training, evaluation, the stream and the files of `predict users` all come throu
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -19,6 +20,8 @@ from models.behaviour.on_device import OnDevice
 from models.behaviour.ranking import heaviest
 from models.behaviour.recent import admit
 from models.behaviour.replay import prefix_of, replay
+from models.behaviour.risk import RiskReader, Signs
+from models.behaviour.risk_model import RiskModel
 from models.behaviour.row import PREFIX, blank, byte_of, earlier_dtypes, row_dtype
 from models.behaviour.shelf import NEAR, Offers, Shelf
 from models.behaviour.walk import EventLists, Window, walk
@@ -50,6 +53,7 @@ class BehaviourPredictor:
         network: BehaviourNetwork,
         shelf: Shelf,
         device: str = "cpu",
+        risk: RiskModel | None = None,
     ) -> None:
         self.info = info
         self.categories = categories
@@ -65,6 +69,8 @@ class BehaviourPredictor:
         self._device = torch.device(device)
         self._network = network.to(self._device).eval()
         self._shelf = shelf
+        self.risk = risk
+        self._reader = None if risk is None else risk.reader(categories)
         self._offers = Offers(shelf, CHUNK)
         self._heads = Heads(network, CHUNK)
         self._on_device = OnDevice(network, self._device)
@@ -110,8 +116,17 @@ class BehaviourPredictor:
         self, rows: np.ndarray, slots: list[int], events: EventLists, *, top: int = 10, emit: list[bool] | None = None
     ) -> BehaviourBatch:
         """As `run`, for what the stream has: lists, and rows and numbers of this model, which nobody checks again."""
-        window = walk(rows, slots, events, self._names, kept=emit, product_keep=self._shelf.keep)
-        return self._answer(window, self._states(window, rows), top)
+        window = walk(rows, slots, events, self._names, kept=emit, product_keep=self._shelf.keep, risk=self._reader)
+        batch = self._answer(window, self._states(window, rows), top)
+        if self.risk is None or window.signs is None:
+            return batch
+        return replace(batch, risks=self.risk.score(window.signs))
+
+    def observe(self, users: int, slots: list[int], events: EventLists, reader: RiskReader) -> Signs:
+        """Signs of the events of new users, by the walk alone: what risk is learnt from and measured on."""
+        window = walk(self.blank(users), slots, events, self._names, product_keep=self._shelf.keep, risk=reader)
+        assert window.signs is not None
+        return window.signs
 
     def admit(
         self,
@@ -177,9 +192,11 @@ class BehaviourPredictor:
     def _answer(self, window: Window, states: NDArray[np.float32], top: int) -> BehaviourBatch:
         m = len(window.kept)
         if m <= CHUNK:
-            return BehaviourBatch(window.rows, *(self._part(window, slice(m), states, top) if m else _nothing(top)))
+            part = self._part(window, slice(m), states, top) if m else _nothing(top)
+            return BehaviourBatch(window.rows, *part)  # type: ignore[arg-type]  # all but the risks
         parts = [self._part(window, slice(start, start + CHUNK), states, top) for start in range(0, m, CHUNK)]
-        return BehaviourBatch(window.rows, *[np.concatenate(pieces) for pieces in zip(*parts, strict=True)])
+        whole = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+        return BehaviourBatch(window.rows, *whole)  # type: ignore[arg-type]
 
     def _part(self, window: Window, cut: slice, states: NDArray[np.float32], top: int) -> tuple[np.ndarray, ...]:
         """The answers to some of the events that are kept: all of BehaviourBatch but the rows."""

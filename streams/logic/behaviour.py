@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 import numpy as np
 from faust.types import TP
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
-from models.predict import NO_EVENT, BehaviourBatch, BehaviourPredictor, EventLists
+from models.predict import NO_EVENT, BehaviourBatch, BehaviourPredictor, EventLists, country_number
 from schemas.codec import encode
 from schemas.events import EVENT_TYPES, UserBehaviour
 from schemas.predictions import (
@@ -27,6 +27,7 @@ from schemas.predictions import (
     NextCategory,
     NextProduct,
     PreferredAttribute,
+    Risk,
     Source,
     UserPrediction,
     prediction_id,
@@ -43,6 +44,7 @@ from streams.logic.expiry import Expiry, Page
 
 TYPE_CODES = {name: code for code, name in enumerate(EVENT_TYPES)}
 MAX_ATTRIBUTES = 8  # of one product that reach the model
+RISK = encode(Risk(0.5))[:-8]  # up to the eight bytes of the score, which is last
 AT_ONCE = 64  # predictions made from arrays at once: more lists than that alive set the garbage collector off
 
 ReadFeatures = Callable[[list[bytes]], list[bytes | None]]
@@ -119,8 +121,11 @@ class BehaviourLogic:
             answer.types.update([event.type for event in events])
             batch = self._model.step(rows, admission.slots, self._lists(admission), top=self._top, emit=emit)
             self._write_rows(batch.rows, admission.items, admission.slots, users, answer)
+            risks = self._risks(batch, answer)
             told = admission.items if emit is None else list(compress(admission.items, emit))
-            predictions = self._predictions(batch, told, events if emit is None else list(compress(events, emit)))
+            predictions = self._predictions(
+                batch, risks, told, events if emit is None else list(compress(events, emit))
+            )
             if self._expiry is not None:
                 self._expiry.sweep(admission.newest(), read, answer)
         for tp, items in groupby(new, key=_tp_of):
@@ -234,6 +239,8 @@ class BehaviourLogic:
             sessions=[_session(event.session_id) for event in events],
             times_ms=admission.times_ms,
             ids=admission.ids,
+            prices=[event.price or 0.0 for event in events],
+            countries=[country_number(event.country) for event in events],
         )
         for place in admission.still:
             lists.types[place], lists.categories[place], lists.products[place] = NO_EVENT, -1, -1
@@ -250,8 +257,29 @@ class BehaviourLogic:
 
     # -- outputs -----------------------------------------------------------------------------------------------------
 
+    def _risks(self, batch: BehaviourBatch, answer: Answer) -> list[Any]:
+        """The encoded risk of each event that is answered; alarms are counted."""
+        risks = batch.risks
+        if risks is None:
+            return [UNSET] * len(batch.category_ids)
+        threshold = risks.alarm if self._settings.risk_alarm is None else self._settings.risk_alarm
+        parts = risks.scores.astype(">f8").view("V8").tolist()  # as MessagePack writes them
+        found: list[Any] = [Raw(RISK + score) for score in parts]
+        for event in np.flatnonzero(np.isnan(risks.scores)).tolist():
+            found[event] = UNSET
+        alarms = set(np.flatnonzero(risks.scores >= threshold).tolist())
+        for event in alarms | risks.reasons.keys():
+            score = float(risks.scores[event])
+            found[event] = Risk(score, risks.reasons.get(event, []), event in alarms)
+        answer.alarms += len(alarms)
+        return found
+
     def _predictions(
-        self, batch: BehaviourBatch, fresh: Sequence[Decoded[UserBehaviour]], events: Sequence[UserBehaviour]
+        self,
+        batch: BehaviourBatch,
+        risks: list[Any],
+        fresh: Sequence[Decoded[UserBehaviour]],
+        events: Sequence[UserBehaviour],
     ) -> Iterator[bytes]:
         top, known, ref = self._top, self._attributes, self._ref
         chances = batch.purchase_probability[:, None]
@@ -274,9 +302,10 @@ class BehaviourLogic:
                 batch.attribute_keys[cut].tolist(),
                 shares[cut, : 2 * top].astype(">f8").view("V8").tolist(),  # as MessagePack writes them
                 shares[cut, 2 * top :].tolist(),
+                risks[cut],
                 strict=True,
             )
-            for item, event, categories, products, keys, listed, (*liked, chance) in rows:
+            for item, event, categories, products, keys, listed, (*liked, chance), risk in rows:
                 (topic, partition), offset = item.tp, item.record.offset
                 prediction = UserPrediction(
                     prediction_id=prediction_id(topic, partition, offset),
@@ -293,6 +322,7 @@ class BehaviourLogic:
                         if key in known
                     ],
                     purchase_probability=chance,
+                    risk=risk,
                 )
                 yield encode(prediction)
 
