@@ -66,7 +66,7 @@ def country_number(code: str | None) -> int:
 class Signs(NamedTuple):
     """Of the m events of a window that are answered."""
 
-    blocks: NDArray[Any]  # (m,) BLOCK: what is usual for their users
+    blocks: NDArray[Any]  # (m,) BLOCK: `usual` and `bands` of their users; the visit's own fields are in the values
     values: NDArray[np.float64]  # (m, SIGNS) NaN for an event that does not count
 
 
@@ -91,7 +91,7 @@ class RiskReader:
         try:
             while True:
                 category, held, visits, new, price, country, time_ms, seen_ms, begins = yield signs
-                if not seen_ms or time_ms - seen_ms > PAUSE_MS:
+                if not events or time_ms - seen_ms > PAUSE_MS:
                     past = _ended(raw, at, events, fresh, past, odd, dear)
                     began, events, fresh, baskets, odd, dear = time_ms // 60_000 & 0xFFFF, 0, 0, 1, 0, 0
                     _count_band(raw, at + BANDS_AT, time_ms)

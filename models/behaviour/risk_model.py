@@ -26,7 +26,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "product": ("new", "share of new", "sum of new", "never seen"),
     "hour": ("hour",),
     "country": ("country",),
-    "": ("visits", "priced", "asked"),  # how much is known: no reason
+    "": ("priced", "asked"),  # what is known of the event: no reason
 }
 FEATURES = tuple(name for names in GROUPS.values() for name in names)
 REASONS = 3
@@ -38,7 +38,7 @@ def features(signs: Signs) -> tuple[Doubles, dict[str, tuple[Doubles, Doubles]]]
     """(m, FEATURES), not standardised, and for each group the value and what is usual, (m,) each; NaN as the signs."""
     s = dict(zip(SIGNS, signs.values.T, strict=True))
     busy, novelty, surprise, surprise_var, price, price_var = signs.blocks["usual"].astype(np.float64).T
-    visits, bands = signs.blocks["visits"].astype(np.float64), signs.blocks["bands"].astype(np.float64)
+    bands = signs.blocks["bands"].astype(np.float64)
     events, root = s["events"], np.sqrt(s["events"])
     minute = s["time_ms"] // 60_000
     minutes = (minute - s["began"]) % 65_536
@@ -74,7 +74,6 @@ def features(signs: Signs) -> tuple[Doubles, dict[str, tuple[Doubles, Doubles]]]
         "never seen": (s["new"] > 0) & (s["held"] == 0) & (band == 0),
         "hour": np.log((before + BANDS / 2) / (band + 0.5)),
         "country": s["abroad"],
-        "visits": np.log1p(visits),
         "priced": priced,
         "asked": asked,
     }
