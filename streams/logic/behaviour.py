@@ -138,10 +138,6 @@ class BehaviourLogic:
         answer.results["deleted"] += len(new) - len(fresh)
         return answer
 
-    def columns(self, events: Sequence[UserBehaviour]) -> EventLists:
-        """Events as the model reads them: categories of the shop or, failing that, predicted; numbers of products."""
-        return self._lists(events)
-
     # -- state -------------------------------------------------------------------------------------------------------
 
     @staticmethod
@@ -218,7 +214,15 @@ class BehaviourLogic:
     # -- model -------------------------------------------------------------------------------------------------------
 
     def _lists(self, admission: Admission) -> EventLists:
-        events = admission.events
+        lists = self.columns(admission.events)._replace(times_ms=admission.times_ms, ids=admission.ids)
+        for place in admission.still:
+            lists.types[place], lists.categories[place], lists.products[place] = NO_EVENT, -1, -1
+            if lists.attributes is not None:
+                lists.attributes[place] = []
+        return lists
+
+    def columns(self, events: Sequence[UserBehaviour]) -> EventLists:
+        """Events as the model reads them: categories of the shop or, failing that, predicted; numbers of products."""
         features = self._features_of(events)
         category_ids, product_ids = self._category_ids, self._product_ids
         categories = [category_ids.get(event.category, -1) for event in events]
@@ -231,22 +235,16 @@ class BehaviourLogic:
                     if categories[i] < 0:
                         categories[i] = category_ids.get(known.category, -1)
                     attributes[i] = known.attribute_keys[:MAX_ATTRIBUTES]
-        lists = EventLists(
+        return EventLists(
             types=[TYPE_CODES[event.type] for event in events],
             categories=categories,
             products=[product_ids.get(event.product_id, -1) for event in events],
             attributes=attributes,
             sessions=[_session(event.session_id) for event in events],
-            times_ms=admission.times_ms,
-            ids=admission.ids,
+            times_ms=[event.occurred_at for event in events],
             prices=[event.price or 0.0 for event in events],
             countries=[country_number(event.country) for event in events],
         )
-        for place in admission.still:
-            lists.types[place], lists.categories[place], lists.products[place] = NO_EVENT, -1, -1
-            if attributes is not None:
-                attributes[place] = []
-        return lists
 
     def _features_of(self, events: Sequence[UserBehaviour]) -> dict[str | None, ProductFeatures]:
         wanted = list(dict.fromkeys([event.product_id for event in events if event.product_id is not None]))
