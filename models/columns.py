@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.predictions import Explanation
+from schemas.predictions import Explanation, RiskReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,15 @@ class EventColumns:
 
 
 @dataclass(frozen=True, slots=True)
+class Risks:
+    """How likely each of m events is not of the user: reasons by event, for those where it matters."""
+
+    scores: NDArray[np.float64]  # (m,) to six digits; NaN: not told
+    reasons: dict[int, list[RiskReason]]
+    alarm: float  # the score from which the model calls it an alarm
+
+
+@dataclass(frozen=True, slots=True)
 class BehaviourBatch:
     """States of u users after all events, and answers for the m events that were to be answered, in event order.
 
@@ -91,3 +100,4 @@ class BehaviourBatch:
     attribute_keys: NDArray[np.uint32]  # (m, 3) crc32 of "name=value": what the user prefers
     attribute_share: NDArray[np.float32]  # (m, 3) share of the user's decayed weight
     purchase_probability: NDArray[np.float32]  # (m,) another purchase basket starts within 7 days of the event
+    risks: Risks | None = None  # (m,); None: the model has none

@@ -1,6 +1,8 @@
 """The door between models and streams: load a predictor, give it columns, get arrays back."""
 
 from models.behaviour import BehaviourPredictor, EventLists, load_behaviour
+from models.behaviour.recent import APPLIED, DUPLICATE, EARLY, LATE, NO_EVENT, event_hash
+from models.behaviour.risk import country_number
 from models.columns import BehaviourBatch, EventColumns, Extracted, ModelInfo, ProductBatch, ProductColumns
 from models.demand.columns import HISTORY as SALES_HISTORY
 from models.demand.columns import DemandBatch, DemandColumns
@@ -23,6 +25,11 @@ from models.text.predictor import ProductPredictor, load_products
 from models.tiers import SURE_ABOVE, PredictorRefiner, Refiner, load_tiers, sure
 
 __all__ = [
+    "APPLIED",
+    "DUPLICATE",
+    "EARLY",
+    "LATE",
+    "NO_EVENT",
     "SALES_HISTORY",
     "SALES_ROW",
     "SURE_ABOVE",
@@ -48,8 +55,10 @@ __all__ = [
     "TaxonomyAnswers",
     "TaxonomyPredictor",
     "count_sale",
+    "country_number",
     "decode_image",
     "elasticities",
+    "event_hash",
     "exponential_smoothing",
     "load_behaviour",
     "load_demand",

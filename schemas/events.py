@@ -67,3 +67,4 @@ class UserBehaviour(Struct, kw_only=True, omit_defaults=True):
     category: Label | None = None
     price: Price | None = None
     quantity: Annotated[float, Meta(ge=0, le=1e6)] | None = None
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$(?!\n)", description="ISO 3166-1 alpha-2")] | None = None

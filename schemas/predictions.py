@@ -161,6 +161,36 @@ class ProductAttributes(Struct, kw_only=True):
     explanation: Explanation | UnsetType = UNSET
 
 
+class RiskReason(Struct):
+    """What makes a user's visit unlike the ones before. `weight` is what it adds to the logit of the score.
+
+    name       value                                                                   usual
+    ---------  ----------------------------------------------------------------------  -------------------------
+    rate       events of the visit so far                                              of the user's visits
+    category   mean log of how much likelier the categories are for anybody            of the user's visits
+    price      prices as a multiple of what the categories cost                        of the user's visits
+    product    share of products that the user has not bought before                   of the user's visits
+    hour       share of the user's visits at this time of the day (four hours, UTC)    1/6
+    country    share of the user's events that came from this country                  1
+    """
+
+    name: str
+    value: float
+    usual: float
+    weight: float
+
+
+class Risk(Struct, omit_defaults=True):
+    """How likely it is that not the user but somebody else did this: 0 to 1, with reasons where it is notable.
+
+    `alarm` says that the score reached the worker's threshold (`behaviour.risk_alarm`).
+    """
+
+    score: float
+    reasons: list[RiskReason] = []
+    alarm: bool = False
+
+
 class UserPrediction(Struct, kw_only=True):
     """What a user will want next, as seen after one event. Key: user_id; a null value says that the user was erased.
 
@@ -178,6 +208,7 @@ class UserPrediction(Struct, kw_only=True):
     next_products: list[NextProduct]
     preferred_attributes: list[PreferredAttribute]
     purchase_probability: float
+    risk: Risk | UnsetType = UNSET
 
 
 def prediction_id(topic: str, partition: int, offset: int, revision: int = FAST) -> str:

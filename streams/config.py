@@ -84,6 +84,7 @@ class ModelSettings(_Group):
     products: Path | None = Field(None, description="folder of the products artifact; default: the shipped one")
     behaviour: Path | None = Field(None, description="folder of the behaviour artifact; default: the shipped one")
     demand: Path | None = Field(None, description="folder of the demand artifact; default: the shipped one")
+    risk: Path | None = Field(None, description="folder of the risk artifact; default: the shipped one")
     top: int = Field(10, ge=1, le=100, description="categories and products in a user prediction")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one inference")
 
@@ -114,6 +115,32 @@ class ProductSettings(_Group):
         le=16,
         description="words of the title, and the picture, whose weight goes with each prediction; each "
         "word of a title (16 at most) then costs one more inference; 0: none",
+    )
+
+
+class BehaviourSettings(_Group):
+    """Which events of a user count, what is answered, and for how long a user is remembered."""
+
+    emit: Literal["every", "latest"] = Field(
+        "every", description="latest: one prediction per user and window, for the last event; all events count"
+    )
+    min_confidence: float = Field(
+        0, ge=0, le=1, description="categories and products below it are left out of the lists, which may be empty then"
+    )
+    deduplicate: bool = Field(
+        True, description="an event_id that is among the user's last eight is not counted nor answered again"
+    )
+    late_after_s: float = Field(
+        86_400,
+        ge=0,
+        description="an event so much older than the user's latest, or later than its record, is answered and not "
+        "counted; seconds, 0: never",
+    )
+    ttl_days: float = Field(
+        0, ge=0, description="users whose last event is so much older than the newest are forgotten; days, 0: never"
+    )
+    risk_alarm: float | None = Field(
+        None, ge=0, le=1, description="risk from which an event is an alarm; default: the artifact's, 1 event in 1,000"
     )
 
 
@@ -189,6 +216,7 @@ class Settings(BaseSettings):
     models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
     products: Annotated[ProductSettings, Field(default_factory=ProductSettings)]
     demand: Annotated[DemandSettings, Field(default_factory=DemandSettings)]
+    behaviour: Annotated[BehaviourSettings, Field(default_factory=BehaviourSettings)]
     images: Annotated[ImageSettings, Field(default_factory=ImageSettings)]
     letters: Annotated[LetterSettings, Field(default_factory=LetterSettings)]
     web: Annotated[WebSettings, Field(default_factory=WebSettings)]

@@ -16,6 +16,7 @@ import torch
 
 from models.behaviour.network import BehaviourNetwork, Sizes
 from models.behaviour.predictor import BehaviourPredictor
+from models.behaviour.risk_artifact import load_risk
 from models.behaviour.shelf import Shelf
 from models.columns import ModelInfo
 from models.errors import ArtifactError
@@ -62,8 +63,8 @@ def with_metrics(path: Path, metrics: dict[str, Any]) -> Manifest:
     return save(path, msgspec.structs.replace(artifact.manifest, metrics=metrics), artifact.tensors, artifact.tables)
 
 
-def load_behaviour(path: Path | None = None, device: str = "cpu") -> BehaviourPredictor:
-    """The predictor of an artifact folder; None is the one shipped in the package.
+def load_behaviour(path: Path | None = None, device: str = "cpu", risk: Path | None = None) -> BehaviourPredictor:
+    """The predictor of an artifact folder; None is the one shipped in the package. `risk`: folder of its risk model.
 
     Errors: ArtifactError when a file is missing or altered, or its tables and weights do not fit together.
     """
@@ -90,4 +91,5 @@ def load_behaviour(path: Path | None = None, device: str = "cpu") -> BehaviourPr
             f"{artifact.path} names {len(categories)} categories and {len(products)} products, its weights know "
             f"{network.sizes.categories} and {len(shelf.category)}; train it again with `shelfstream train behaviour`"
         )
-    return BehaviourPredictor(ModelInfo(manifest.name, manifest.version), categories, products, network, shelf, device)
+    info = ModelInfo(manifest.name, manifest.version)
+    return BehaviourPredictor(info, categories, products, network, shelf, device, load_risk(risk))

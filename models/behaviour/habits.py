@@ -37,18 +37,19 @@ VALUE[:0x7C00] = np.arange(0x7C00, dtype=np.uint16).view(np.float16)
 _HALF, _BITS = Struct("<e"), Struct("<H")  # the nearest float16 and its bits
 
 
-def touch(cells: memoryview, places: int, category: int, hour: int, gain: np.float32, purchase: bool) -> None:
-    """Add `gain` to a category's weight; a purchase fades it first and is of this hour.
+def touch(cells: memoryview, places: int, category: int, hour: int, gain: np.float32, purchase: bool) -> float:
+    """Add `gain` to a category's weight, which is given back as it was; a purchase fades it first and is of this hour.
 
     `cells` (3 * places,) are 16-bit numbers: the ids of a user's habits by rising number, NO_HABIT after them, then
     their hours, then the bits of their weights.
     """
-    at = bisect_left(cells, category, 0, places)
+    at, held = bisect_left(cells, category, 0, places), 0.0
     if at < places and cells[at] == category:
         weight = VALUE[cells[at + 2 * places]]
         if purchase:
             weight = weight * FADE[(hour - cells[at + places]) & 0xFFFF]
             cells[at + places] = hour
+        held = float(weight)
         weight = weight + gain
         bits = _BITS.unpack(_HALF.pack(weight))[0] if weight > 0 else 0
         if bits:
@@ -58,6 +59,7 @@ def touch(cells: memoryview, places: int, category: int, hour: int, gain: np.flo
     elif gain > 0:
         at = _make_room(cells, places, at, hour)
         cells[at], cells[at + places], cells[at + 2 * places] = category, hour, _BITS.unpack(_HALF.pack(gain))[0]
+    return held
 
 
 def spread(ids: NDArray[np.uint16], values: np.ndarray, categories: int) -> np.ndarray:

@@ -43,8 +43,11 @@ def fading(keep: float) -> NDArray[np.uint16]:
     return _bits(VALUE * np.float32(keep))
 
 
-def buy(raw: bytearray, at: int, weights: NDArray[np.uint16], product: int, faded: NDArray[np.uint16]) -> None:
-    """Count a product in one user's list: ids from byte `at` on, (places,) bits of their weights. `faded`: `fading`."""
+def buy(raw: bytearray, at: int, weights: NDArray[np.uint16], product: int, faded: NDArray[np.uint16]) -> bool:
+    """Count a product in one user's list: ids from byte `at` on, (places,) bits of their weights. `faded`: `fading`.
+
+    Returns whether it was not there.
+    """
     faded.take(weights, out=weights, mode="clip")
     wanted, end = _ID.pack(product), at + 2 * len(weights)
     found = raw.find(wanted, at, end)
@@ -53,10 +56,11 @@ def buy(raw: bytearray, at: int, weights: NDArray[np.uint16], product: int, fade
     if found >= 0:
         place = (found - at) // 2
         weights[place] = ONE_MORE[weights[place]]
-    else:
-        place = int(weights.argmin())  # bits of floats that are not negative are in their order
-        raw[at + 2 * place : at + 2 * place + 2] = wanted
-        weights[place] = ONE
+        return False
+    place = int(weights.argmin())  # bits of floats that are not negative are in their order
+    raw[at + 2 * place : at + 2 * place + 2] = wanted
+    weights[place] = ONE
+    return True
 
 
 def like(raw: bytearray, at: int, attributes: Sequence[int], liking: float) -> None:

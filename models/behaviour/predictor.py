@@ -5,19 +5,24 @@ Training, evaluation, the stream and the files of `predict users` all come throu
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.behaviour.carry import carry
 from models.behaviour.heads import Heads
 from models.behaviour.lstm import Encoded, Lstm
 from models.behaviour.network import BehaviourNetwork
 from models.behaviour.on_device import OnDevice
 from models.behaviour.ranking import heaviest
+from models.behaviour.recent import admit
 from models.behaviour.replay import prefix_of, replay
-from models.behaviour.row import PREFIX, blank, byte_of, row_dtype
+from models.behaviour.risk import RiskReader, Signs
+from models.behaviour.risk_model import RiskModel
+from models.behaviour.row import PREFIX, blank, byte_of, earlier_dtypes, row_dtype
 from models.behaviour.shelf import NEAR, Offers, Shelf
 from models.behaviour.walk import EventLists, Window, walk
 from models.behaviour.window import remembered
@@ -33,10 +38,12 @@ REWARM_CHUNK = 1_024  # users replayed at once, of 32 tokens each: some 70 MB of
 class BehaviourPredictor:
     """A trained network with its tables. Not for several threads at once.
 
-    `row_dtype` is the state row of row.py; `prefix_dtype` its part that any version of the model can read.
+    `row_dtype` is the state row of row.py; `prefix_dtype` its part that any version of the model can read; `layouts`,
+    by their bytes, are those whose habits and lists `rewarm` keeps.
     """
 
     prefix_dtype = PREFIX
+    seen_at = byte_of(PREFIX, "seen_ms")  # an int64: the latest time of an event of the user
 
     def __init__(
         self,
@@ -46,6 +53,7 @@ class BehaviourPredictor:
         network: BehaviourNetwork,
         shelf: Shelf,
         device: str = "cpu",
+        risk: RiskModel | None = None,
     ) -> None:
         self.info = info
         self.categories = categories
@@ -55,10 +63,14 @@ class BehaviourPredictor:
         self.table = crc32("\n".join(categories).encode())
         self.key = model_key(info.name, info.version)
         sizes = network.sizes
-        self.row_dtype = row_dtype(sizes.categories, sizes.hidden, sizes.habits)
+        shape = sizes.categories, sizes.hidden, sizes.habits
+        self.row_dtype = row_dtype(*shape)
+        self.layouts = {each.itemsize: each for each in (*earlier_dtypes(*shape), self.row_dtype)}
         self._device = torch.device(device)
         self._network = network.to(self._device).eval()
         self._shelf = shelf
+        self.risk = risk
+        self._reader = None if risk is None else risk.reader(categories)
         self._offers = Offers(shelf, CHUNK)
         self._heads = Heads(network, CHUNK)
         self._on_device = OnDevice(network, self._device)
@@ -104,15 +116,41 @@ class BehaviourPredictor:
         self, rows: np.ndarray, slots: list[int], events: EventLists, *, top: int = 10, emit: list[bool] | None = None
     ) -> BehaviourBatch:
         """As `run`, for what the stream has: lists, and rows and numbers of this model, which nobody checks again."""
-        window = walk(rows, slots, events, self._names, kept=emit, product_keep=self._shelf.keep)
-        return self._answer(window, self._states(window, rows), top)
+        window = walk(rows, slots, events, self._names, kept=emit, product_keep=self._shelf.keep, risk=self._reader)
+        batch = self._answer(window, self._states(window, rows), top)
+        if self.risk is None or window.signs is None:
+            return batch
+        return replace(batch, risks=self.risk.score(window.signs))
+
+    def observe(self, users: int, slots: list[int], events: EventLists, reader: RiskReader) -> Signs:
+        """Signs of the events of new users, by the walk alone: what risk is learnt from and measured on."""
+        window = walk(self.blank(users), slots, events, self._names, product_keep=self._shelf.keep, risk=reader)
+        assert window.signs is not None
+        return window.signs
+
+    def admit(
+        self,
+        rows: np.ndarray,
+        slots: list[int],
+        times_ms: list[int],
+        received_ms: list[int],
+        *,
+        ids: list[int] | None,
+        bound_ms: int | None,
+    ) -> tuple[list[int], list[int]]:
+        """Which events of a window may move their rows on, and the time to answer each at; see recent.py.
+
+        What is not admitted goes to `step` as NO_EVENT, without category, product and attributes, or not at all.
+        """
+        return admit(rows, slots, times_ms, received_ms, ids=ids, bound_ms=bound_ms)
 
     def rewarm(self, stored: np.ndarray) -> np.ndarray:
         """Rows written by another model -> rows of this one.
 
         `stored` begins with the fields of `prefix_dtype`, whatever follows. The LSTM's state is rebuilt from the ring
-        of the last 32 tokens. Habits and lists are kept where the layout and the category table are the same as here,
-        and are rebuilt from the ring otherwise. The offset is kept. Errors: BatchError when the prefix is not there.
+        of the last 32 tokens. Habits and lists are kept where the layout is one of `layouts` and the category table the
+        same as here, and are rebuilt from the ring otherwise. The offset is kept. Errors: BatchError when the prefix is
+        not there.
         """
         prefix = prefix_of(stored)
         rows = self.blank(len(prefix))
@@ -125,11 +163,8 @@ class BehaviourPredictor:
         fresh = self.blank(len(prefix))
         slots, events = replay(prefix, self.names)
         rebuilt = self.run(fresh, slots, events, emit=np.zeros(len(slots), bool)).rows
-        if stored.dtype == self.row_dtype:
-            same = stored["table"] == self.table
-            kept = stored[same].copy()
-            kept["h"], kept["c"] = rebuilt["h"][same], rebuilt["c"][same]
-            rebuilt[same] = kept
+        if stored.dtype in self.layouts.values():
+            carry(stored, rebuilt, self.table, self.key)
         for name in ("seen_ms", "purchase_ms", "session", "offset", "cursor", "ring_name", "ring_minute", "ring_flags"):
             rebuilt[name] = prefix[name]
         rebuilt["format"], rebuilt["model"], rebuilt["table"] = ROW_FORMAT, self.key, self.table
@@ -157,9 +192,11 @@ class BehaviourPredictor:
     def _answer(self, window: Window, states: NDArray[np.float32], top: int) -> BehaviourBatch:
         m = len(window.kept)
         if m <= CHUNK:
-            return BehaviourBatch(window.rows, *(self._part(window, slice(m), states, top) if m else _nothing(top)))
+            part = self._part(window, slice(m), states, top) if m else _nothing(top)
+            return BehaviourBatch(window.rows, *part)  # type: ignore[arg-type]  # all but the risks
         parts = [self._part(window, slice(start, start + CHUNK), states, top) for start in range(0, m, CHUNK)]
-        return BehaviourBatch(window.rows, *[np.concatenate(pieces) for pieces in zip(*parts, strict=True)])
+        whole = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+        return BehaviourBatch(window.rows, *whole)  # type: ignore[arg-type]
 
     def _part(self, window: Window, cut: slice, states: NDArray[np.float32], top: int) -> tuple[np.ndarray, ...]:
         """The answers to some of the events that are kept: all of BehaviourBatch but the rows."""

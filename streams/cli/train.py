@@ -125,6 +125,26 @@ def demand(
 
 
 @app.command()
+def risk(
+    output: Output = Path(".shelfstream/artifacts/risk"),
+    behaviour: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the behaviour artifact that it goes with; default: shipped."),
+    ] = None,
+    epochs: Epochs = None,
+    seed: Seed = 7,
+    as_json: Json = False,
+) -> None:
+    """Train the model that tells what is unlike a user, on household purchases with injected takeovers.
+
+    Example: shelfstream train risk --output artifacts/risk
+    """
+    from models.train.risk import train
+
+    print_result(train(output, behaviour=behaviour, epochs=epochs, seed=seed), as_json)
+
+
+@app.command()
 def taxonomy(
     data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
     output: Output = Path(".shelfstream/artifacts/taxonomy"),

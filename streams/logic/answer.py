@@ -44,6 +44,7 @@ class Answer:
 
     `requests` has the records that are to be answered again, by key, None where none of the key is any longer; they are
     `asked`, and take `asked_bytes`. `again`: how many records of earlier windows were answered again now.
+    `expired`: rows deleted because of their age. `alarms`: events whose risk is that of an alarm.
     """
 
     partitions: defaultdict[TP, PartitionAnswer] = field(default_factory=lambda: defaultdict(PartitionAnswer))
@@ -57,6 +58,8 @@ class Answer:
     asked: int = 0
     asked_bytes: int = 0
     again: int = 0
+    expired: int = 0
+    alarms: int = 0
     example: str = ""
 
     def set_aside(self, tp: TP, record: ConsumerRecord, error: DecodeError, now_ms: int, attempts: int = 1) -> None:
@@ -97,6 +100,8 @@ class Answer:
         for key, request in later.requests.items():
             self.ask(key, request)
         self.again += later.again
+        self.expired += later.expired
+        self.alarms += later.alarms
         self.example = later.example or self.example
 
 

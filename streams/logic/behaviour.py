@@ -2,14 +2,14 @@
 
 The category and the attributes of the event's product are those that the products side predicted. All users of a window
 go through the model in one call; an event whose offset is not past the one in the user's row is already counted there,
-and is skipped. A null value erases the user.
+and is skipped. Which of the others count and are answered: admission.py. A null value erases the user.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from hashlib import blake2b
-from itertools import groupby
+from itertools import compress, groupby
 from operator import attrgetter
 from struct import Struct
 from typing import Any
@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 import numpy as np
 from faust.types import TP
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
-from models.predict import BehaviourBatch, BehaviourPredictor, EventLists
+from models.predict import NO_EVENT, BehaviourBatch, BehaviourPredictor, EventLists, country_number
 from schemas.codec import encode
 from schemas.events import EVENT_TYPES, UserBehaviour
 from schemas.predictions import (
@@ -27,19 +27,24 @@ from schemas.predictions import (
     NextCategory,
     NextProduct,
     PreferredAttribute,
+    Risk,
     Source,
     UserPrediction,
     prediction_id,
 )  # fmt: skip
 from schemas.state import ROW_FORMAT, ProductFeatures, attribute_key, model_key
-from schemas.topics import USER_PREDICTIONS
+from schemas.topics import DAY_MS, USER_PREDICTIONS
 from streams.batcher.window import Window
 from streams.clock import Clock
+from streams.config import BehaviourSettings
+from streams.logic.admission import Admission, admit
 from streams.logic.answer import Answer, ReadRows
 from streams.logic.decode import Decoded, WindowDecoder
+from streams.logic.expiry import Expiry, Page
 
 TYPE_CODES = {name: code for code, name in enumerate(EVENT_TYPES)}
 MAX_ATTRIBUTES = 8  # of one product that reach the model
+RISK = encode(Risk(0.5))[:-8]  # up to the eight bytes of the score, which is last
 AT_ONCE = 64  # predictions made from arrays at once: more lists than that alive set the garbage collector off
 
 ReadFeatures = Callable[[list[bytes]], list[bytes | None]]
@@ -60,7 +65,8 @@ class _Users:
 class BehaviourLogic:
     """Answers user-behaviour.
 
-    `read_features` looks products up, by UTF-8 id; `attributes` are the (name, value) pairs that products can have.
+    `read_features` looks products up, by UTF-8 id; `attributes` are the (name, value) pairs that products can have;
+    `page` gives stored rows of a partition, by key: without it none expires.
     """
 
     name = "behaviour"
@@ -73,6 +79,8 @@ class BehaviourLogic:
         clock: Clock,
         *,
         top: int = 10,
+        settings: BehaviourSettings | None = None,
+        page: Page | None = None,
     ) -> None:
         self.model_name, self.model_version = model.info.name, model.info.version
         self._model = model
@@ -83,6 +91,10 @@ class BehaviourLogic:
         self._decoder = WindowDecoder(UserBehaviour, _user_of, clock)
         self._blank = model.blank(1).tobytes()
         self._top = top
+        self._settings = settings = settings or BehaviourSettings.model_validate({})
+        self._expiry: Expiry | None = None
+        if settings.ttl_days and page is not None:
+            self._expiry = Expiry(round(settings.ttl_days * DAY_MS), model.seen_at, page, clock)
         self._category_ids: dict[str | None, int] = {name: i for i, name in enumerate(model.categories)}
         self._product_ids: dict[str | None, int] = {name: i for i, name in enumerate(model.products)}
         # Encoded up to the eight bytes of the confidence, which is last.
@@ -99,23 +111,32 @@ class BehaviourLogic:
             answer.partitions[tp].rows[key] = None  # unless the user comes back after it
         fresh = [item for item in new if item.event is not None]
         predictions: Iterator[bytes] = iter(())
+        answered: Iterator[bool] = iter(())
         if fresh:
-            events = [item.event for item in fresh if item.event is not None]
-            batch = self._model.step(self._rows(users.rows), slots, self._lists(events), top=self._top)
-            self._write_rows(batch.rows, fresh, slots, users, answer)
-            predictions = self._predictions(batch, fresh, events)
+            rows = self._rows(users.rows)
+            admission = admit(self._model, rows, fresh, slots, self._settings)
+            events, emit = admission.events, admission.emit
+            answered = iter(admission.answered)
+            answer.results.update(admission.results)
             answer.types.update([event.type for event in events])
+            batch = self._model.step(rows, admission.slots, self._lists(admission), top=self._top, emit=emit)
+            self._write_rows(batch.rows, admission.items, admission.slots, users, answer)
+            risks = self._risks(batch, answer)
+            told = admission.items if emit is None else list(compress(admission.items, emit))
+            predictions = self._predictions(
+                batch, risks, told, events if emit is None else list(compress(events, emit))
+            )
+            if self._expiry is not None:
+                self._expiry.sweep(admission.newest(), read, answer)
         for tp, items in groupby(new, key=_tp_of):
             outputs = answer.partitions[tp].outputs[USER_PREDICTIONS.name]
             for item in items:
-                outputs.add(item.key, None if item.event is None else next(predictions))
-        answer.results["predicted"] += len(fresh)
+                if item.event is None:
+                    outputs.add(item.key, None)
+                elif next(answered):
+                    outputs.add(item.key, next(predictions))
         answer.results["deleted"] += len(new) - len(fresh)
         return answer
-
-    def columns(self, events: Sequence[UserBehaviour]) -> EventLists:
-        """Events as the model reads them: categories of the shop or, failing that, predicted; numbers of products."""
-        return self._lists(events)
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -161,15 +182,15 @@ class BehaviourLogic:
         return self._rewarmed(rows, foreign) if foreign else rows
 
     def _rewarmed(self, rows: np.ndarray, foreign: dict[int, bytes]) -> np.ndarray:
-        """The rows, some of them from what another model wrote; too short a one stays blank."""
-        rows, size, head = rows.copy(), rows.dtype.itemsize, self._model.prefix_dtype
-        same = [i for i, row in foreign.items() if len(row) == size]
-        if same:
-            rows[same] = self._model.rewarm(np.frombuffer(b"".join(foreign[i] for i in same), rows.dtype))
-        other = [i for i, row in foreign.items() if head.itemsize <= len(row) != size]
-        if other:  # another layout, of which every version can read the beginning
-            heads = b"".join(foreign[i][: head.itemsize] for i in other)
-            rows[other] = self._model.rewarm(np.frombuffer(heads, head))
+        """The rows, some of them from what another model or layout wrote; too short a one stays blank."""
+        rows, head = rows.copy(), self._model.prefix_dtype
+        by_size: dict[int, list[int]] = {}  # of a size that is not known every version can read the beginning
+        for i, row in foreign.items():
+            if len(row) >= head.itemsize:
+                by_size.setdefault(len(row) if len(row) in self._model.layouts else head.itemsize, []).append(i)
+        for size, mine in by_size.items():
+            stored = b"".join(foreign[i][:size] for i in mine)
+            rows[mine] = self._model.rewarm(np.frombuffer(stored, self._model.layouts.get(size, head)))
         return rows
 
     def _write_rows(
@@ -192,7 +213,16 @@ class BehaviourLogic:
 
     # -- model -------------------------------------------------------------------------------------------------------
 
-    def _lists(self, events: Sequence[UserBehaviour]) -> EventLists:
+    def _lists(self, admission: Admission) -> EventLists:
+        lists = self.columns(admission.events)._replace(times_ms=admission.times_ms, ids=admission.ids)
+        for place in admission.still:
+            lists.types[place], lists.categories[place], lists.products[place] = NO_EVENT, -1, -1
+            if lists.attributes is not None:
+                lists.attributes[place] = []
+        return lists
+
+    def columns(self, events: Sequence[UserBehaviour]) -> EventLists:
+        """Events as the model reads them: categories of the shop or, failing that, predicted; numbers of products."""
         features = self._features_of(events)
         category_ids, product_ids = self._category_ids, self._product_ids
         categories = [category_ids.get(event.category, -1) for event in events]
@@ -212,6 +242,8 @@ class BehaviourLogic:
             attributes=attributes,
             sessions=[_session(event.session_id) for event in events],
             times_ms=[event.occurred_at for event in events],
+            prices=[event.price or 0.0 for event in events],
+            countries=[country_number(event.country) for event in events],
         )
 
     def _features_of(self, events: Sequence[UserBehaviour]) -> dict[str | None, ProductFeatures]:
@@ -223,8 +255,29 @@ class BehaviourLogic:
 
     # -- outputs -----------------------------------------------------------------------------------------------------
 
+    def _risks(self, batch: BehaviourBatch, answer: Answer) -> list[Any]:
+        """The encoded risk of each event that is answered; alarms are counted."""
+        risks = batch.risks
+        if risks is None:
+            return [UNSET] * len(batch.category_ids)
+        threshold = risks.alarm if self._settings.risk_alarm is None else self._settings.risk_alarm
+        parts = risks.scores.astype(">f8").view("V8").tolist()  # as MessagePack writes them
+        found: list[Any] = [Raw(RISK + score) for score in parts]
+        for event in np.flatnonzero(np.isnan(risks.scores)).tolist():
+            found[event] = UNSET
+        alarms = set(np.flatnonzero(risks.scores >= threshold).tolist())
+        for event in alarms | risks.reasons.keys():
+            score = float(risks.scores[event])
+            found[event] = Risk(score, risks.reasons.get(event, []), event in alarms)
+        answer.alarms += len(alarms)
+        return found
+
     def _predictions(
-        self, batch: BehaviourBatch, fresh: Sequence[Decoded[UserBehaviour]], events: Sequence[UserBehaviour]
+        self,
+        batch: BehaviourBatch,
+        risks: list[Any],
+        fresh: Sequence[Decoded[UserBehaviour]],
+        events: Sequence[UserBehaviour],
     ) -> Iterator[bytes]:
         top, known, ref = self._top, self._attributes, self._ref
         chances = batch.purchase_probability[:, None]
@@ -233,19 +286,24 @@ class BehaviourLogic:
         shares *= 1e6  # to six digits
         np.rint(shares, out=shares)
         shares /= 1e6
+        category_ids, product_ids = batch.category_ids, batch.product_ids
+        if self._settings.min_confidence:
+            category_ids = np.where(shares[:, :top] < self._settings.min_confidence, -1, category_ids)
+            product_ids = np.where(shares[:, top : 2 * top] < self._settings.min_confidence, -1, product_ids)
         for start in range(0, len(fresh), AT_ONCE):
             cut = slice(start, start + AT_ONCE)
             rows = zip(
                 fresh[cut],
                 events[cut],
-                batch.category_ids[cut].tolist(),
-                batch.product_ids[cut].tolist(),
+                category_ids[cut].tolist(),
+                product_ids[cut].tolist(),
                 batch.attribute_keys[cut].tolist(),
                 shares[cut, : 2 * top].astype(">f8").view("V8").tolist(),  # as MessagePack writes them
                 shares[cut, 2 * top :].tolist(),
+                risks[cut],
                 strict=True,
             )
-            for item, event, categories, products, keys, listed, (*liked, chance) in rows:
+            for item, event, categories, products, keys, listed, (*liked, chance), risk in rows:
                 (topic, partition), offset = item.tp, item.record.offset
                 prediction = UserPrediction(
                     prediction_id=prediction_id(topic, partition, offset),
@@ -262,6 +320,7 @@ class BehaviourLogic:
                         if key in known
                     ],
                     purchase_probability=chance,
+                    risk=risk,
                 )
                 yield encode(prediction)
 

@@ -12,7 +12,10 @@ EVENTS = Counter(
     "shelfstream_events_total",
     "Records that were answered, by agent and result: predicted, unchanged (content seen before), "
     "redelivered (already counted), deleted (null value), dead_letter; of demand: counted, late (on a day that was "
-    "closed), too_old (for the days that are kept), ignored (no sale), forecast (keys, at the end of a day).",
+    "closed), too_old (for the days that are kept), ignored (no sale), forecast (keys, at the end of a day); behaviour "
+    "events also duplicate (an event_id "
+    "that the user's row remembers: no second prediction), late or early (predicted, state unchanged), folded (counted "
+    "in the prediction for a later event of the window).",
     ["agent", "result"],
 )
 EVENT_TYPES = Counter("shelfstream_event_types_total", "Behaviour events that were answered, by type.", ["type"])
@@ -52,6 +55,12 @@ TRANSACTION_SECONDS = Histogram(
     "Exactly once: from the opening of a transaction to its commit.",
     buckets=_SECONDS,
 )
+EXPIRED_ROWS = Counter(
+    "shelfstream_expired_rows_total", "State rows deleted because of their age (behaviour.ttl_days).", ["agent"]
+)
+RISK_ALARMS = Counter(
+    "shelfstream_risk_alarms_total", "Events whose risk score reached the threshold (behaviour.risk_alarm).", ["agent"]
+)
 STATE_READS = Counter("shelfstream_state_reads_total", "State rows looked up.", ["agent"])
 STATE_WRITES = Counter("shelfstream_state_writes_total", "State rows written.", ["agent"])
 RECOVERED_ROWS = Counter("shelfstream_recovered_rows_total", "Rows applied from a changelog.", ["table"])
@@ -76,6 +85,6 @@ STILL_SECONDS = Gauge(
 
 ALL = (
     EVENTS, EVENT_TYPES, DEAD_LETTERS, REFINEMENTS, WAITING, TEXTS_CUT, PICTURES, WINDOW_ROWS, INFERENCE_SECONDS,
-    END_TO_END_SECONDS, TRANSACTION_SECONDS, STATE_READS, STATE_WRITES, RECOVERED_ROWS, SNAPSHOTS, CHANGELOG_LAG, LAG,
-    MODEL, READY, STALLED, STILL_SECONDS,
+    END_TO_END_SECONDS, TRANSACTION_SECONDS, EXPIRED_ROWS, RISK_ALARMS, STATE_READS, STATE_WRITES, RECOVERED_ROWS,
+    SNAPSHOTS, CHANGELOG_LAG, LAG, MODEL, READY, STALLED, STILL_SECONDS,
 )  # fmt: skip

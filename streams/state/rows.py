@@ -48,10 +48,12 @@ class Rows:
         shared: bool = False,
         scan: Callable[[bytes], list[tuple[bytes, bytes]]] = lambda prefix: [],
         keys: Callable[[int], list[bytes]] = lambda partition: [],
+        page: Callable[[int, bytes, int], list[tuple[bytes, bytes]]] = lambda partition, after, limit: [],
     ) -> None:
         self._read_stored = read
         self._scan_stored = scan
         self._stored_keys = keys
+        self._page_stored = page
         self._write_stored = write
         self._half = cache_bytes // 2
         self._shared = shared
@@ -97,6 +99,10 @@ class Rows:
         found = dict.fromkeys(self._stored_keys(partition))
         found.update(dict.fromkeys(on_their_way))
         return [key for key in found if on_their_way.get(key) is not Gone]
+
+    def page(self, partition: int, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """Up to `limit` rows in RocksDB behind a key, by key; of each, `read` tells the newest."""
+        return self._page_stored(partition, after, limit)
 
     def put(self, partition: int, rows: Mapping[bytes, Row]) -> None:
         """Rows that a window decided (None deletes), readable from now on."""

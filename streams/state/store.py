@@ -82,6 +82,22 @@ class RowStore(Store[bytes, bytes]):
             raise self._damaged(0, "read", error) from error
         return found
 
+    def page(self, partition: int, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """Up to `limit` stored rows of a partition whose keys come behind `after`, by key. Any thread.
+
+        Errors: StateDamaged.
+        """
+        found: list[tuple[bytes, bytes]] = []
+        try:
+            for key, row in self._database(partition).items(from_key=after or None):
+                if key != after and not bytes(key).startswith(OFFSET_KEY):  # type: ignore[arg-type]  # bytes: raw mode
+                    found.append((key, row))  # type: ignore[arg-type]
+                if len(found) == limit:
+                    break
+        except Exception as error:  # rocksdict raises plain Exception
+            raise self._damaged(partition, "read", error) from error
+        return found
+
     def write(self, partition: int, keys: Iterable[bytes], rows: Iterable[bytes | None], offset: int) -> None:
         """Rows (None deletes) and the changelog offset of the last of them, in one WriteBatch. Any thread.
 

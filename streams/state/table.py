@@ -62,7 +62,13 @@ class RowTableBase(Table[bytes, bytes]):
         """What the engine reads and writes."""
         store = self.store
         return Rows(
-            store.read, store.write, self._row_cache_bytes, shared=self.is_global, scan=store.scan, keys=store.keys_of
+            store.read,
+            store.write,
+            self._row_cache_bytes,
+            shared=self.is_global,
+            scan=store.scan,
+            keys=store.keys_of,
+            page=store.page,
         )
 
 

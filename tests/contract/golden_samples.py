@@ -25,6 +25,8 @@ from schemas.predictions import (
     PriceRange,
     ProductAttributes,
     ProductCategories,
+    Risk,
+    RiskReason,
     Source,
     TextWeight,
     UserPrediction,
@@ -55,6 +57,9 @@ V1: dict[str, msgspec.Struct] = {
         image_uri="https://images.example/shirt.jpg",
     ),
     "UserBehaviour.smallest": UserBehaviour(event_id="e", user_id="u", type="view", occurred_at=4_102_444_800_000),
+    "UserBehaviour.country": UserBehaviour(
+        event_id="e-9", user_id="u", type="purchase", occurred_at=1_763_800_000_123, price=12.5, country="BR"
+    ),
     "UserBehaviour.purchase": UserBehaviour(
         event_id="31198570044-995242",
         user_id="household-1228",
@@ -179,6 +184,19 @@ V1: dict[str, msgspec.Struct] = {
         days=[],
         seasonal_naive=[],
         smoothing=[],
+    ),
+    "UserPrediction.alarm": UserPrediction(
+        prediction_id=prediction_id("user-behaviour", 3, 123_456_789_012),
+        user_id="household-1228",
+        event_id="31198570044-995242",
+        as_of=1_483_272_000_250,
+        source=SOURCE,
+        model=MODEL,
+        next_categories=[NextCategory("CHEESE", 0.08)],
+        next_products=[],
+        preferred_attributes=[],
+        purchase_probability=0.31,
+        risk=Risk(0.97, [RiskReason("country", 0.01, 1.0, 3.2), RiskReason("price", 4.1, 1.2, 1.5)], alarm=True),
     ),
     "DeadLetter.invalid": DeadLetter(
         source=SOURCE,

@@ -55,6 +55,8 @@ ROOM_MAY_IMPORT = {
     "streams.images": ("streams.logic.inputs", *STREAMS_LEAVES),
     "streams.logic": ("streams.batcher.window", "streams.letters", "streams.clock", "streams.record"),
     "streams.logic.cascade": ("streams.logic", "streams.clock", "streams.config"),
+    "streams.logic.admission": ("streams.logic", "streams.config"),
+    "streams.logic.behaviour": ("streams.logic", "streams.batcher.window", "streams.clock", "streams.config"),
     "streams.commit": ("streams.transport", "streams.state", "streams.letters", *STREAMS_LEAVES),
     "streams.batcher": STREAMS_LEAVES,
     "streams.attempts": ("streams.batcher.window", *STREAMS_LEAVES),

@@ -16,6 +16,7 @@ from schemas.events import EVENT_TYPES
 from schemas.predictions import ProductAttributes, ProductCategories, UserPrediction
 from schemas.topics import PRODUCT_ATTRIBUTES, PRODUCT_CATEGORIES, USER_PREDICTIONS
 from streams.batcher.window import Window
+from streams.config import BehaviourSettings
 from streams.logic.answer import Logic
 from streams.logic.behaviour import BehaviourLogic
 from streams.logic.products import ProductLogic
@@ -83,6 +84,7 @@ def events(draw: st.DrawFn) -> Cut:
                     product_id=draw(st.none() | st.sampled_from(model.products[:8])),
                     session_id=draw(st.sampled_from([None, "a", "b"])),
                     occurred_at=NOW_MS + draw(st.integers(0, 100)) * HOUR_MS,
+                    **({"event_id": draw(st.sampled_from("xyz"))} if draw(st.booleans()) else {}),
                 )
             )  # fmt: skip
     return Cut(arrivals, draw(st.lists(st.integers(1, 12), max_size=8)))
@@ -129,9 +131,10 @@ def one_by_one(cut: Cut) -> list[Window]:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(events())
-def test_user_predictions_do_not_depend_on_users_partitions_and_window_sizes(cut: Cut) -> None:
-    logic = BehaviourLogic(behaviour_model(), lambda keys: [None] * len(keys), (), lambda: NOW_MS)
+@given(events(), st.sampled_from([0, 12 * 3600, 60 * 3600]))
+def test_user_predictions_do_not_depend_on_users_partitions_and_window_sizes(cut: Cut, late_after_s: int) -> None:
+    rules = BehaviourSettings.model_validate({"late_after_s": late_after_s})
+    logic = BehaviourLogic(behaviour_model(), lambda keys: [None] * len(keys), (), lambda: NOW_MS, settings=rules)
     expected, expected_letters = answers(logic, one_by_one(cut), [USER_PREDICTIONS.name])
     found, letters = answers(logic, cut.windows(), [USER_PREDICTIONS.name])
     assert letters == expected_letters

@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from models.predict import BehaviourPredictor, EventLists
+from models.predict import BehaviourPredictor, EventLists, event_hash
 from schemas.events import EVENT_TYPES, UserBehaviour
 from schemas.predictions import ModelRef, NextCategory, NextProduct, Source, UserPrediction, prediction_id
 
@@ -53,6 +53,7 @@ class Replay:
             attributes=None,
             sessions=[_session(event.session_id or "")],
             times_ms=[event.occurred_at],
+            ids=[event_hash(event.event_id)],
         )
         batch = model.step(row, [0], columns)
         batch.rows["offset"] = offset

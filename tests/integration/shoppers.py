@@ -12,6 +12,7 @@ from faust.types import TP
 from schemas.events import EVENT_TYPES
 from schemas.predictions import UserPrediction
 from schemas.topics import USER_BEHAVIOUR, USER_PREDICTIONS
+from streams.config import BehaviourSettings
 from streams.logic.behaviour import BehaviourLogic
 from tests.integration.worker_process import Place, Record
 from tests.unit.streams.alike import assert_same_prediction
@@ -47,7 +48,13 @@ class Shoppers:
         """Predictions by id, from the model applied to one event after the other."""
         known = features or {}
         model = stored_small_behaviour()
-        logic = BehaviourLogic(model, lambda keys: [known.get(key) for key in keys], attributes, lambda: NOW_MS)
+        logic = BehaviourLogic(
+            model,
+            lambda keys: [known.get(key) for key in keys],
+            attributes,
+            lambda: NOW_MS,
+            settings=BehaviourSettings.model_validate({"late_after_s": 0}),  # `sent` has not the records' own times
+        )
         rows = Rows()
         found: dict[str, UserPrediction] = {}
         for one in self.sent:

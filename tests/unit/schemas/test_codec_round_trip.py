@@ -16,7 +16,7 @@ from schemas.topics import TOPICS
 
 MESSAGES = [spec.value for spec in TOPICS if spec.value is not None]
 INPUTS = [ProductUpsert, UserBehaviour]
-PATTERNS = {"[A-Z]{3}": ("EUR", "USD"), "BCP": ("en", "de-CH", "zh-Hant-TW")}
+PATTERNS = {"[A-Z]{3}": ("EUR", "USD"), "[A-Z]{2}": ("DE", "BR"), "a-zA-Z": ("en", "de-CH", "zh-Hant-TW")}
 I64 = 2**63
 CHARACTERS = st.characters(exclude_categories=("Cs",))
 NEWER = st.dictionaries(
@@ -38,7 +38,7 @@ def values(kind):
         case inspect.UnionType(types=types):
             return st.one_of([values(t) for t in types])
         case inspect.StrType(pattern=str(pattern)):
-            return st.sampled_from(PATTERNS["[A-Z]{3}" if "[A-Z]{3}" in pattern else "BCP"])
+            return st.sampled_from(next(chosen for part, chosen in PATTERNS.items() if part in pattern))
         case inspect.StrType(min_length=low, max_length=high):
             return st.text(CHARACTERS, min_size=low or 0, max_size=min(high or 20, 20))
         case inspect.IntType(ge=low, le=high):

@@ -295,3 +295,14 @@ def test_the_keys_of_a_partition_are_its_rows_without_our_own_entry(open_store: 
     store.write(1, [b"c"], [b"4"], 0)
     assert sorted(store.keys_of(0)) == [b"\x00own", b"a"]
     assert store.keys_of(1) == [b"c"]
+
+
+def test_pages_follow_one_another_by_key_without_the_stores_own_records(open_store: OpenStore) -> None:
+    store = open_store()
+    keys = [b"%03d" % number for number in range(10)]
+    store.write(0, keys, [b"row"] * 10, 9)
+    first = store.page(0, b"", 4)
+    assert first == [(key, b"row") for key in keys[:4]]
+    assert [key for key, _ in store.page(0, first[-1][0], 4)] == keys[4:8]
+    assert [key for key, _ in store.page(0, keys[7], 4)] == keys[8:]
+    assert store.page(1, b"", 4) == []
