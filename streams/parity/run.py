@@ -96,4 +96,6 @@ def _variables(run: str, servers: str, state: Path, artifact: Path | None, given
         "STATE_DIR": str(state),
         "MODELS_BEHAVIOUR": "" if artifact is None else str(artifact.resolve()),
         "MODELS_TOP": str(TOP),
+        "BEHAVIOUR_EMIT": "every",  # each event is asked for, with its whole list
+        "BEHAVIOUR_MIN_CONFIDENCE": "0",
     }
