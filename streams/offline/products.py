@@ -64,5 +64,7 @@ def _line(categories: ProductCategories, attributes: ProductAttributes) -> dict[
             for name, value in (("inputs", categories.inputs), ("price", attributes.price))
             if value is not msgspec.UNSET
         }
+    if categories.explanation is not msgspec.UNSET:
+        line["explanation"] = categories.explanation
     told: dict[str, Any] = msgspec.to_builtins(line)
     return told

@@ -35,7 +35,8 @@ def test_every_command_of_the_page_does_what_it_says(tmp_path: Path, monkeypatch
         done = CliRunner().invoke(main.app, [*words, *quiet], input=shlex.split(given)[1] if given else None)
         assert done.exit_code == 0, f"{line}\n{done.output}"
         shown[line] = done.output
-    assert len(shown) == 12
+    assert len(shown) == 13
+    assert any("weight of evidence" in text for text in shown.values())
     assert "Navy +" in next(iter(shown.values()))
     for name in ("why.html", "user.html"):
         assert (tmp_path / name).read_text().startswith("<!doctype html>")
