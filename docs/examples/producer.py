@@ -17,5 +17,5 @@ def send(topic, key, value):
 
 send("product-upsert", "p-1", {"product_id": "p-1", "title": "Puma Men Navy Blue T-shirt", "updated_at": now})
 for number, category in enumerate(["CHEESE", "FLUID MILK PRODUCTS"]):
-    event = {"event_id": f"e-{number}", "user_id": "u-1", "type": "purchase", "occurred_at": now + number}
+    event = {"event_id": f"{now}-{number}", "user_id": "u-1", "type": "purchase", "occurred_at": now + number}
     send("user-behaviour", "u-1", {**event, "session_id": "basket-1", "category": category})

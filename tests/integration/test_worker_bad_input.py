@@ -1,6 +1,7 @@
 """Records that nobody should send: each becomes a dead letter with its reason, in order, and the next is answered."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -74,17 +75,18 @@ BAD_PRODUCTS: list[Bad] = [
 ]
 
 
-def among(good: Record, bad: list[Bad]) -> list[Record]:
+def among(bad: list[Bad], good: Callable[[int], Record]) -> list[Record]:
     """Every bad record with a good one behind it."""
-    pairs = [(Record(0, key, value), good) for key, value, _ in bad]
+    pairs = [(Record(0, key, value), good(number)) for number, (key, value, _) in enumerate(bad)]
     return [record for pair in pairs for record in pair]
 
 
 def test_each_bad_record_is_a_letter_in_order_and_the_next_record_is_answered(
     place: Place, start_worker: StartWorker
 ) -> None:
-    place.send(USER_BEHAVIOUR.name, among(Record(0, b"u", encode(EVENT)), BAD_EVENTS))
-    place.send(PRODUCT_UPSERT.name, among(Record(0, b"p", encode(PRODUCT)), BAD_PRODUCTS))
+    events = among(BAD_EVENTS, lambda number: Record(0, b"u", with_(EVENT, event_id=f"e-{number}")))
+    place.send(USER_BEHAVIOUR.name, events)
+    place.send(PRODUCT_UPSERT.name, among(BAD_PRODUCTS, lambda _: Record(0, b"p", encode(PRODUCT))))
     worker = start_worker()
     predictions = place.read(USER_PREDICTIONS.name, len(BAD_EVENTS))
     categories = place.read(PRODUCT_CATEGORIES.name, len(BAD_PRODUCTS))

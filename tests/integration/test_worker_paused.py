@@ -43,5 +43,5 @@ def test_it_writes_no_row_after_its_successor_and_all_is_answered(place: Place, 
     )
     assert_all_answered(place.predictions(), shoppers.expected())
     for offsets in offsets_of_rows(place).values():
-        assert offsets == sorted(set(offsets))
+        assert offsets == sorted(set(offsets)), f"{offsets}\n{place.logs()}"
     assert other.alive()
