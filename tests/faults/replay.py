@@ -9,10 +9,11 @@ from functools import cache
 from hashlib import blake2b
 
 import numpy as np
+from msgspec import UNSET
 
 from models.predict import BehaviourPredictor, EventLists, event_hash
 from schemas.events import EVENT_TYPES, UserBehaviour
-from schemas.predictions import ModelRef, NextCategory, NextProduct, Source, UserPrediction, prediction_id
+from schemas.predictions import ModelRef, NextCategory, NextProduct, Risk, Source, UserPrediction, prediction_id
 
 Models = Mapping[str, BehaviourPredictor]  # by version
 
@@ -77,6 +78,9 @@ class Replay:
             ],
             preferred_attributes=[],
             purchase_probability=float(batch.purchase_probability[0]),
+            risk=UNSET
+            if batch.risks is None
+            else Risk(float(batch.risks.scores[0]), [], alarm=bool(batch.risks.scores[0] >= batch.risks.alarm)),
         )
 
     def difference(self, user: str, stored: bytes) -> str:

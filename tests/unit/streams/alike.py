@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from schemas.predictions import UserPrediction
+from schemas.predictions import Risk, UserPrediction
 
 WITHIN = 1e-5 + 1.1e-6  # confidences are rounded to six digits when they are written
 LISTS = {"next_categories": ("category", "confidence"), "next_products": ("product_id", "confidence"),
@@ -37,4 +37,9 @@ def assert_same_prediction(mine: UserPrediction, theirs: UserPrediction) -> None
             assert abs(value - others[rank][1]) <= WITHIN, f"{place} {name}: {ours} and {others}"
             # a label that is missing there is one of a tie at the end of the list
             assert abs(value - by_label.get(key, others[-1][1])) <= WITHIN, f"{place} {name}: {ours} and {others}"
-    assert a == b
+    risk, other = a.pop("risk"), b.pop("risk")
+    assert isinstance(risk, Risk) == isinstance(other, Risk), f"{place}: {risk} and {other}"
+    if isinstance(risk, Risk) and isinstance(other, Risk):
+        assert abs(risk.score - other.score) <= WITHIN, f"{place}: {risk} and {other}"
+        assert risk.alarm == other.alarm, f"{place}: {risk} and {other}"
+    assert a == b, place
