@@ -5,7 +5,7 @@ All arrays of one struct have the same first length; that is checked where they 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,10 @@ class EventColumns:
     attributes: NDArray[np.uint32]  # (n, A) crc32 of "name=value" of the product's predicted attributes, 0 = none
     sessions: NDArray[np.uint64]  # (n,) hash of session_id (the basket), 0 = no session
     times_ms: NDArray[np.int64]  # (n,) milliseconds since the epoch
+
+    def take(self, which: slice | NDArray[np.generic]) -> EventColumns:
+        """The events that a slice, a mask or an index array names."""
+        return EventColumns(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Behaviour: an LSTM over what users buy, with a memory of their habits; state rows in, answers and rows out."""
 
-from models.behaviour.artifact import KIND, load_behaviour, save_behaviour, with_metrics
+from models.behaviour.artifact import KIND, load_behaviour, save_behaviour
 from models.behaviour.network import BehaviourNetwork, Sizes
 from models.behaviour.predictor import BehaviourPredictor
 from models.behaviour.row import PREFIX, PREFIX_BYTES
@@ -18,5 +18,4 @@ __all__ = [
     "Sizes",
     "load_behaviour",
     "save_behaviour",
-    "with_metrics",
 ]

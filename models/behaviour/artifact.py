@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 
@@ -55,12 +54,6 @@ def save_behaviour(
         training=training,
     )
     return save(path, manifest, tensors, {"products": list(products)})
-
-
-def with_metrics(path: Path, metrics: dict[str, Any]) -> Manifest:
-    """The artifact again with these figures in its manifest; weights and version stay."""
-    artifact = load(path, KIND)
-    return save(path, msgspec.structs.replace(artifact.manifest, metrics=metrics), artifact.tensors, artifact.tables)
 
 
 def load_behaviour(path: Path | None = None, device: str = "cpu", risk: Path | None = None) -> BehaviourPredictor:

@@ -6,7 +6,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from models.behaviour.risk_model import FEATURES, RiskModel, Weights
@@ -59,9 +58,3 @@ def load_risk(path: Path | None = None) -> RiskModel:
             f"{artifact.path} holds {manifest.name} {manifest.version} without {error}; "
             "train it again with `shelfstream train risk`"
         ) from error
-
-
-def with_metrics(path: Path, metrics: dict[str, Any]) -> Manifest:
-    """The artifact again with these figures in its manifest; weights and version stay."""
-    artifact = load(path, KIND)
-    return save(path, msgspec.structs.replace(artifact.manifest, metrics=metrics), artifact.tensors, artifact.tables)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.behaviour import BehaviourPredictor, load_behaviour
-from models.columns import EventColumns
 from models.data import journey
 from models.data.journey import Purchases
 from models.data.sequences import NONE, Targets, as_events, targets
@@ -129,7 +128,7 @@ def stream(predictor: BehaviourPredictor, asked: Purchases, *, label: str, progr
         for start in range(0, n, WINDOW):
             which = order[start : start + WINDOW]
             present, slots = np.unique(user[which], return_inverse=True)
-            window = EventColumns(**{name: getattr(columns, name)[which] for name in EventColumns.__slots__})
+            window = columns.take(which)
             batch = predictor.run(rows[present], slots, window, top=TOP)
             rows[present] = batch.rows
             answers.categories[which], answers.products[which] = batch.category_ids, batch.product_ids

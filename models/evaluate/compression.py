@@ -8,14 +8,12 @@ a reduction, and its calibration stays that of the whole model.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
@@ -32,6 +30,7 @@ from models.encoder import TextEncoder, load_encoder
 from models.encoder.text import Name
 from models.evaluate.imbalance import Head, head_of
 from models.evaluate.metrics import Cases, accuracy, interval, macro_f1, value
+from models.evaluate.printing import tell
 from models.evaluate.products import answers
 from models.registry import Artifact, load, shipped
 from models.text.committee import Committee, Member
@@ -258,11 +257,7 @@ def main() -> None:
     given = parser.parse_args()
     encoder = None if given.encoder == "none" else given.encoder
     result = evaluate(given.data, encoder=encoder, asked=given.asked, cache=given.cache)
-    raw = msgspec.json.format(msgspec.json.encode(result)).decode()
-    if given.output:
-        given.output.with_suffix(".json").write_text(raw + "\n")
-        given.output.with_suffix(".md").write_text(table(result) + "\n")
-    sys.stdout.write((raw if given.json else table(result)) + "\n")
+    tell(result, table(result), output=given.output, as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def evaluate(data: Path | None = None, artifact: Path | None = None, *, baseline
 def evaluate_sets(sets: Sequence[DailySales], artifact: Path | None, *, baselines: bool = True) -> dict[str, Any]:
     """As `evaluate`, of any sets."""
     predictors = {name: load_demand(artifact, network=name) for name in NETWORKS}
-    best = load_demand(artifact)
+    info = next(iter(predictors.values())).info  # one artifact holds them all
     figures: list[dict[str, Any]] = []
     for one in sets:
         origins = range(one.test_from, one.days - HORIZON + 1)
@@ -54,7 +54,7 @@ def evaluate_sets(sets: Sequence[DailySales], artifact: Path | None, *, baseline
         for name, predictor in predictors.items():
             figures += _figures(one, asked, name, predictor, others)
     return {
-        "artifact": {"name": best.info.name, "version": best.info.version},
+        "artifact": {"name": info.name, "version": info.version},
         "figures": figures,
         "baselines": list(BASELINES) if baselines else [],
     }

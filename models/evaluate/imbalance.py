@@ -8,13 +8,11 @@ that stand in the data several times with one label teach once.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from tqdm import tqdm
 
@@ -22,6 +20,7 @@ from models.data import electronics, fashion, grocery
 from models.data.splits import TEST, TRAIN, VALIDATION
 from models.data.titles import LabelledTitles
 from models.evaluate.metrics import Cases, accuracy, interval, macro_f1, rarest_third, value
+from models.evaluate.printing import tell
 from models.evaluate.title_features import Floats, Source, features
 from models.train.feature_gan import GanRecipe, draw_around_means, fit_generator
 from models.train.head_fit import Codes, HeadRecipe, fit_head, probabilities
@@ -272,11 +271,7 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no head {unknown[0]}; choose of {', '.join(':'.join(head) for head in HEADS)}")
     result = evaluate(given.data, source=given.features, heads=heads, seeds=given.seeds, cache=given.cache)
-    raw = msgspec.json.format(msgspec.json.encode(result)).decode()
-    if given.output:
-        given.output.with_suffix(".json").write_text(raw + "\n")
-        given.output.with_suffix(".md").write_text(table(result) + "\n")
-    sys.stdout.write((raw if given.json else table(result)) + "\n")
+    tell(result, table(result), output=given.output, as_json=given.json)
 
 
 if __name__ == "__main__":

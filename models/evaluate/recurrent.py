@@ -9,13 +9,11 @@ of buckets 2-8 for longer.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -34,7 +32,9 @@ from models.evaluate.behaviour import TOP, stream
 from models.evaluate.fitted import fitted_ranks
 from models.evaluate.households import Households
 from models.evaluate.journey_baselines import frequency_ranks
+from models.evaluate.printing import tell
 from models.train.behaviour_fit import Pieces, fit
+from models.train.behaviour_weights import start_from_popularity
 from models.train.shelf import best_sellers
 
 METRICS = ("recall@10", "recall@20", "MRR@20", "recall@10, first of a basket", "recall@10, within a basket")
@@ -108,7 +108,7 @@ def evaluate(
         torch.manual_seed(seed)
         network = cell(shape)
         network.get_buffer("sold").copy_(torch.from_numpy(sold))
-        _begin(network, popularity)
+        start_from_popularity(network, popularity)
         began = time.process_time()
         fit(network, parts[0], parts[1], epochs, np.random.default_rng(seed), progress=progress, label=name)
         facts = {"cpu_s": round(time.process_time() - began), "cell_weights": _cell_weights(network)}
@@ -143,12 +143,6 @@ def _some(part: Purchases, households: int | None, seed: int | None) -> Purchase
 
 def _count(part: Purchases) -> int:
     return len(np.unique(part.household))
-
-
-def _begin(network: BehaviourNetwork, popularity: NDArray[np.float64]) -> None:
-    share = popularity + 1
-    with torch.no_grad():
-        network.out.bias[:-1] = torch.from_numpy(np.log(share / share.sum())).float()
 
 
 def cell_of(network: BehaviourNetwork) -> nn.Module | None:
@@ -203,11 +197,7 @@ def main() -> None:
     given = parser.parse_args()
     size = (60, 1, 20) if given.fast else (given.households, given.epochs, given.asked)
     result = evaluate(households=size[0], epochs=size[1], asked=size[2], seed=given.seed)
-    raw = msgspec.json.format(msgspec.json.encode(result)).decode()
-    if given.output:
-        given.output.with_suffix(".json").write_text(raw + "\n")
-        given.output.with_suffix(".md").write_text(table(result) + "\n")
-    sys.stdout.write((raw if given.json else table(result)) + "\n")
+    tell(result, table(result), output=given.output, as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -168,15 +168,14 @@ def _at_rate(judged: Judged, scores: Doubles, draws: list[Doubles]) -> list[tupl
         weights = draw[group]
         alarm = np.cumsum(weights) <= ALARMS * weights.sum()
         hits = weights[alarm & taken].sum()
-        caught, first = np.unique(takeover[alarm & taken], return_index=True)
-        every, one = np.unique(takeover[taken], return_index=True)
+        _, first = np.unique(takeover[alarm & taken], return_index=True)
+        _, one = np.unique(takeover[taken], return_index=True)
         by_takeover = weights[taken][one].sum()
         found.append((
             float(hits / max(weights[alarm].sum(), 1)),
             float(hits / max(weights[taken].sum(), 1)),
             float(weights[alarm & taken][first].sum() / max(by_takeover, 1)),
         ))  # fmt: skip
-        del caught, every
     return found
 
 

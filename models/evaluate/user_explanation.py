@@ -25,7 +25,7 @@ from models.data.sequences import as_events
 from models.data.splits import TEST
 from models.evaluate.households import Households
 from models.explain.user import EventWeight, UserExplanation
-from models.explain.users import LAST, UserExplainer, row_after, taken
+from models.explain.users import LAST, UserExplainer, row_after
 
 HOUSEHOLDS = 200
 FEWEST = 20  # events before a moment that is drawn: two baskets or more
@@ -65,7 +65,7 @@ def measure(
     moments = []
     for household in tqdm(drawn.tolist(), desc="explanations", disable=not progress):
         mine = np.flatnonzero(asked.household == household)
-        events = taken(columns, mine[: random.integers(FEWEST, len(mine))])
+        events = columns.take(mine[: random.integers(FEWEST, len(mine))])
         moments.append(_moment(predictor, events, explainer.explain(events), random))
     people = Households(np.arange(len(moments)))
     return {
@@ -81,7 +81,7 @@ def _moment(
     predictor: BehaviourPredictor, events: EventColumns, found: UserExplanation, random: np.random.Generator
 ) -> _Moment:
     first = found.events[0].place
-    looked, before = taken(events, slice(first, None)), row_after(predictor, taken(events, slice(first)))
+    looked, before = events.take(slice(first, None)), row_after(predictor, events.take(slice(first)))
     lost: dict[int, dict[str, float]] = {}
     for count in REMOVED:
         chosen = {name: [each.place - first for each in ranked[:count]] for name, ranked in _rankings(found).items()}
@@ -118,7 +118,7 @@ def confidences(
     slots, left = np.nonzero(kept)
     last = np.append(slots[1:] != slots[:-1], True)
     rows = np.repeat(before, len(removed))
-    batch = predictor.run(rows, slots, taken(looked, left), top=len(predictor.categories), emit=last)
+    batch = predictor.run(rows, slots, looked.take(left), top=len(predictor.categories), emit=last)
     number = predictor.categories.index(category)
     found: NDArray[np.float64] = np.where(batch.category_ids == number, batch.category_confidence, 0).sum(axis=1)
     return found.astype(np.float64)

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from models.explain.explanation import BRAND, DESCRIPTION, TITLE, Explanation, Reason
+from models.explain.templating import environment
 
 
 def page(explanation: Explanation) -> str:
     """The explanation as an HTML document."""
-    environment = Environment(
-        loader=PackageLoader("models.explain"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    pages = environment()
     reasons = [
         {"reason": reason, "value": " › ".join(reason.value), "fields": _fields(explanation, reason)}
         for reason in explanation.reasons
     ]
-    return environment.get_template("page.html.j2").render(explanation=explanation, reasons=reasons)
+    return pages.get_template("page.html.j2").render(explanation=explanation, reasons=reasons)
 
 
 def _fields(explanation: Explanation, reason: Reason) -> list[dict[str, Any]]:

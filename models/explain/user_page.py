@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from models.explain.templating import environment
 from models.explain.user import UserExplanation
 
 HABITS = 8
@@ -13,16 +12,10 @@ HABITS = 8
 
 def user_page(explanation: UserExplanation) -> str:
     """The explanation as an HTML document."""
-    environment = Environment(
-        loader=PackageLoader("models.explain"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["when"] = when
+    pages = environment()
+    pages.filters["when"] = when
     strongest = max((abs(event.weight) for event in explanation.events), default=0.0) or 1.0
-    return environment.get_template("user.html.j2").render(
+    return pages.get_template("user.html.j2").render(
         explanation=explanation,
         shares=explanation.parts.shares(),
         events=[(event, abs(event.weight) / strongest) for event in reversed(explanation.events)],

@@ -46,8 +46,8 @@ class UserExplainer:
         if not given:
             raise BatchError("there are no events to explain an answer by; give at least one")
         first = max(0, given - self._last)
-        before = row_after(self._predictor, taken(events, slice(first)))
-        looked = taken(events, slice(first, given))
+        before = row_after(self._predictor, events.take(slice(first)))
+        looked = events.take(slice(first, given))
         window = self._applied(before.copy(), looked)
         gated = GatedMemory(self._predictor.network, window.tokens, before["h"][0], before["c"][0])
         with torch.no_grad():
@@ -117,13 +117,8 @@ def row_after(predictor: BehaviourPredictor, events: EventColumns) -> np.ndarray
     return predictor.run(row, np.zeros(n, np.int64), events, emit=np.zeros(n, bool)).rows if n else row
 
 
-def taken(events: EventColumns, which: slice | NDArray[np.generic]) -> EventColumns:
-    """Some of the events."""
-    return EventColumns(**{name: getattr(events, name)[which] for name in EventColumns.__slots__})
-
-
 def _unread(events: EventColumns) -> EventColumns:
     """The last event as one of a category that is not known: at its time, a user of whom nothing is known."""
-    last = taken(events, slice(len(events.types) - 1, None))
+    last = events.take(slice(len(events.types) - 1, None))
     unknown = np.full(1, -1, np.int32)
     return replace(last, categories=unknown, products=unknown, attributes=np.zeros_like(last.attributes))

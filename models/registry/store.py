@@ -75,6 +75,12 @@ def save(
     return filled
 
 
+def with_metrics(path: Path, metrics: dict[str, Any], kind: str | None = None) -> Manifest:
+    """The artifact again with these figures in its manifest; weights, tables and version stay. Errors: as `load`."""
+    artifact = load(path, kind)
+    return save(path, msgspec.structs.replace(artifact.manifest, metrics=metrics), artifact.tensors, artifact.tables)
+
+
 def load(path: Path, kind: str | None = None) -> Artifact:
     """Read an artifact folder and verify every file.
 

@@ -35,14 +35,20 @@ def calibrate(network: BehaviourNetwork, outputs: Sequence[tuple[Tensor, Tensor,
     return {"temperature": round(temperature, 3), "week_slope": round(slope, 4), "week_intercept": round(intercept, 4)}
 
 
-def platt(logits: np.ndarray, truth: np.ndarray, rounds: int = 20) -> tuple[float, float]:
-    """(n,) logits, (n,) 0 or 1 -> slope and intercept that minimise the log loss of sigmoid(slope * x + intercept)."""
+def platt(
+    logits: np.ndarray, truth: np.ndarray, rounds: int = 20, counts: np.ndarray | None = None
+) -> tuple[float, float]:
+    """(n,) logits, (n,) 0 or 1 -> slope and intercept that minimise the log loss of sigmoid(slope * x + intercept).
+
+    `counts` (n,): how many times each case counts; None: once.
+    """
     if not 0 < truth.mean() < 1:
         return 1.0, 0.0  # one outcome only says nothing about a slope
     x = np.stack([logits, np.ones_like(logits)], axis=1)
+    times = np.ones(len(x)) if counts is None else counts
     weights = np.array([1.0, 0.0])
     for _ in range(rounds):
-        chance = 1 / (1 + np.exp(-x @ weights))
-        curve = (x * (chance * (1 - chance))[:, None]).T @ x + 1e-6 * np.eye(2)
-        weights -= np.linalg.solve(curve, x.T @ (chance - truth))
+        chance = 1 / (1 + np.exp(-np.clip(x @ weights, -40, 40)))
+        curve = (x * (times * chance * (1 - chance))[:, None]).T @ x + 1e-6 * np.eye(2)
+        weights -= np.linalg.solve(curve, x.T @ (times * (chance - truth)))
     return float(weights[0]), float(weights[1])

@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from models.columns import ModelInfo
@@ -24,7 +23,7 @@ from models.demand.network import DemandNetwork
 from models.demand.predictor import KIND, DemandPredictor, Factors
 from models.demand.windows import Cases, cases
 from models.evaluate.demand import evaluate_sets
-from models.registry import Manifest, content_version, load, save
+from models.registry import Manifest, content_version, save, with_metrics
 from models.train.demand_calibration import calibrate
 from models.train.demand_fit import Examples, Recipe, fit
 
@@ -45,8 +44,7 @@ def train(
     recipes = [replace(one, epochs=epochs) if epochs else one for one in RECIPES]
     fit_artifact(sets, output, recipes, seed=seed, progress=progress)
     measured = evaluate_sets(sets, output)
-    stored = load(output, KIND)
-    save(output, msgspec.structs.replace(stored.manifest, metrics=measured), stored.tensors)
+    with_metrics(output, measured)
     return measured
 
 

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pandas as pd
 import torch
@@ -21,7 +20,7 @@ from models.items.follows import counted
 from models.items.network import SLOTS, ItemNetwork, Sizes
 from models.items.predictor import save_items
 from models.items.reader import RAREST, Shop
-from models.registry import load, save
+from models.registry import with_metrics
 from models.train.items_fit import NONE, Following, fit
 from models.train.seeds import one_thread, seeded
 
@@ -53,8 +52,7 @@ def train(
     }
     save_items(output, network, shop, metrics={}, training=training)
     measured = evaluate(data, output)
-    stored = load(output)
-    save(output, msgspec.structs.replace(stored.manifest, metrics=measured), stored.tensors, stored.tables)
+    with_metrics(output, measured)
     return measured
 
 

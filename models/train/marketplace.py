@@ -10,7 +10,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 
@@ -24,7 +23,7 @@ from models.fusion.network import Inputs, Size
 from models.fusion.numbers import NAMES
 from models.fusion.reader import PIECES, TOKENS, GoodsReader, Vectors, texts_of
 from models.fusion.words import learn_words
-from models.registry import Manifest, content_version, load, save
+from models.registry import Manifest, content_version, save, with_metrics
 from models.train.marketplace_calibration import calibrate
 from models.train.marketplace_fit import Labels, Recipe, fit
 from models.train.marketplace_vectors import columns_of, rows_of, vectors_of
@@ -50,10 +49,8 @@ def train(data: Path, output: Path, options: Options, cache: Path | None = None)
     vectors = vectors_of(goods, reader, cache, progress=options.progress)
     fit_artifact(goods, vectors, reader, output, recipe, seed=options.seed, progress=options.progress)
     measured = evaluate(data, output, baselines=options.baselines, progress=options.progress, cache=cache)
-    stored = load(output)
     metrics = {key: measured[key] for key in ("figures", "slices", "baselines")}
-    manifest = msgspec.structs.replace(stored.manifest, metrics=metrics)
-    save(output, manifest, stored.tensors, stored.tables)
+    manifest = with_metrics(output, metrics)
     return {"artifact": str(output), "training": manifest.training, **measured}
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +15,7 @@ from models.data.splits import TRAIN, VALIDATION
 from models.evaluate.price import evaluate
 from models.price.predictor import KIND, QUANTILES
 from models.price.words import BAGS
-from models.registry import Manifest, content_version, load, save
+from models.registry import Manifest, content_version, save, with_metrics
 from models.train.price_fit import fit_market
 
 NAME = "shelfstream-prices"
@@ -29,8 +28,7 @@ def train(data: Path, output: Path, *, seed: int = 7) -> dict[str, Any]:
     """
     fit_artifact(prices.load(data), output, seed=seed)
     measured = evaluate(data, output)
-    stored = load(output)
-    save(output, msgspec.structs.replace(stored.manifest, metrics=measured), stored.tensors)
+    with_metrics(output, measured)
     return measured
 
 

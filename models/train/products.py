@@ -12,13 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from models.data import catalogues
 from models.data.splits import TRAIN, VALIDATION
 from models.errors import TrainingError
 from models.evaluate.products import evaluate, measure
-from models.registry import load, save
+from models.registry import with_metrics
 from models.text.network import Size
 from models.text.predictor import load_products
 from models.train import folds as turns
@@ -79,10 +77,8 @@ def train(data: Path, output: Path, options: Options) -> dict[str, Any]:
     if not team.first:
         return {}
     measured = evaluate(data, output, baselines=options.baselines, progress=options.progress)
-    stored = load(output)
     metrics = {key: measured[key] for key in ("figures", "slices", "baselines")}
-    manifest = msgspec.structs.replace(stored.manifest, metrics=metrics)
-    save(output, manifest, stored.tensors, stored.tables)
+    manifest = with_metrics(output, metrics)
     return {"artifact": str(output), "training": manifest.training, **measured}
 
 

@@ -19,7 +19,6 @@ from models.behaviour import habits as habit
 from models.behaviour.network import Inputs, Memory
 from models.behaviour.row import blank, row_dtype
 from models.behaviour.walk import EventLists, Window, walk
-from models.columns import EventColumns
 from models.data.journey import Purchases
 from models.data.sequences import as_events
 from models.errors import TrainingError
@@ -82,7 +81,7 @@ def remember(purchases: Purchases, sizes: Sizes, products: dict[int, int] | None
     parts = []
     for start, stop in pairwise(cuts):
         slots = user[start:stop] - user[start]
-        lists = EventLists.of(EventColumns(**{n: getattr(columns, n)[start:stop] for n in EventColumns.__slots__}))
+        lists = EventLists.of(columns.take(slice(start, stop)))
         window = walk(blank(kind, int(slots[-1]) + 1), slots.tolist(), lists, names)
         if len(window.tokens.users) != stop - start:
             raise TrainingError(

@@ -22,6 +22,7 @@ from models.behaviour.risk_model import FEATURES, Doubles, RiskModel, Weights
 from models.columns import ModelInfo
 from models.data import journey
 from models.data.splits import TRAIN, VALIDATION
+from models.train.behaviour_calibration import platt
 from models.train.risk_signs import Watched, fit_tables, watch
 
 EPOCHS = 12
@@ -124,22 +125,10 @@ def calibrated(weights: Weights, judged: Watched) -> Weights:
     truth = (judged.kind >= 0).astype(np.float64)
     counts = np.where(truth > 0, SHARE, 1.0)
     logit = weights.logit(weights.standardised(judged.x))
-    slope, intercept = _platt(logit, truth, counts)
+    slope, intercept = platt(logit, truth, rounds=25, counts=counts)
     weights = replace(weights, slope=slope, intercept=intercept)
     scores = weights.score(judged.x)
     return replace(weights, alarm=_reached_by(scores, counts, ALARMS), notable=_reached_by(scores, counts, NOTABLE))
-
-
-def _platt(logit: Doubles, truth: Doubles, counts: Doubles) -> tuple[float, float]:
-    """Newton's method; two numbers."""
-    design = np.stack([logit, np.ones(len(logit))], axis=1)
-    found = np.array([1.0, 0.0])
-    for _ in range(25):
-        chance = 1 / (1 + np.exp(-np.clip(design @ found, -40, 40)))
-        slope = design.T @ (counts * (truth - chance))
-        curve = (design * (counts * chance * (1 - chance))[:, None]).T @ design + 1e-9 * np.eye(2)
-        found = found + np.linalg.solve(curve, slope)
-    return float(found[0]), float(found[1])
 
 
 def _reached_by(scores: Doubles, counts: NDArray[np.float64], share: float) -> float:

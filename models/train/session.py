@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from models.data import store
 from models.data.splits import TRAIN, VALIDATION
 from models.evaluate.store import evaluate, walked_of
-from models.registry import load, save
+from models.registry import with_metrics
 from models.session.predictor import save_session
 from models.train.seeds import one_thread
 from models.train.session_fit import EPOCHS, fit
@@ -46,6 +45,5 @@ def train(
     }
     save_session(output, model, metrics={}, training=training)
     measured = evaluate(data, output, progress=progress)
-    stored = load(output)
-    save(output, msgspec.structs.replace(stored.manifest, metrics=measured), stored.tensors)
+    with_metrics(output, measured)
     return measured

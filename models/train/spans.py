@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 
@@ -18,7 +17,7 @@ from models.data.spans import AskedTitle
 from models.data.splits import TRAIN, VALIDATION
 from models.encoder import TextEncoder, load_encoder
 from models.evaluate.spans import evaluate
-from models.registry import Manifest, content_version, load, save
+from models.registry import Manifest, content_version, save, with_metrics
 from models.spans.gazetteer import Gazetteer
 from models.spans.network import SpanNetwork
 from models.spans.predictor import KIND, network_of
@@ -49,8 +48,7 @@ def train(
     """
     fit_artifact(spans.load(data), output, recipe or Recipe(), members=members, seed=seed, progress=progress)
     measured = evaluate(data, output)
-    stored = load(output)
-    save(output, msgspec.structs.replace(stored.manifest, metrics=measured), stored.tensors, stored.tables)
+    with_metrics(output, measured)
     return measured
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +18,7 @@ from models.data import taxonomy as published
 from models.encoder import load_encoder
 from models.evaluate.taxonomy import evaluate
 from models.evaluate.taxonomy_sample import VALIDATION, Labelled, read_sample
-from models.registry import Manifest, content_version, load, save
+from models.registry import Manifest, content_version, save, with_metrics
 from models.taxonomy.confidence import Curve, log_odds, node_masses
 from models.taxonomy.examples import Examples
 from models.taxonomy.features import Candidates, candidates
@@ -52,10 +51,8 @@ def train(data: Path, output: Path, *, seed: int = 7) -> dict[str, Any]:
     """
     fit_artifact(data, output, seed=seed)
     measured = evaluate(data, output)
-    stored = load(output)
     metrics = {key: measured[key] for key in ("figures", "slices", "baselines")}
-    manifest = msgspec.structs.replace(stored.manifest, metrics=metrics)
-    save(output, manifest, stored.tensors, stored.tables)
+    manifest = with_metrics(output, metrics)
     return {"artifact": str(output), "training": manifest.training, **measured}
 
 

@@ -20,8 +20,8 @@ from streams.demo.ledger import Ledger
 from streams.demo.pace import Pace
 from streams.demo.product_baseline import ProductBaseline
 from streams.demo.purchases import Year
-from streams.transport.outbox import Outbox, Outgoing, Sent
-from streams.transport.partitioner import partition_of
+from streams.transport.outbox import Outbox, Sent, route
+from streams.transport.places import places
 from streams.transport.producer import BatchProducer
 
 CHUNK = 500
@@ -55,8 +55,7 @@ class Feeder:
     ) -> None:
         self._outbox = Outbox(producer, now_ms)
         self._prefix = prefix
-        self._partitions = partitions
-        self._partition_of: dict[bytes, int] = {}
+        self._place = places(partitions)
         self._year = year
         self._catalogue = catalogue
         self._sample = iter(sample)
@@ -155,18 +154,5 @@ class Feeder:
             done += len(times)
 
     async def _hand_over(self, topic: str, keys: list[bytes], values: list[bytes]) -> None:
-        parts: dict[int, tuple[list[bytes | None], list[bytes | None]]] = {}
-        for key, value in zip(keys, values, strict=True):
-            part = parts.setdefault(self._partition(key), ([], []))
-            part[0].append(key)
-            part[1].append(value)
-        for partition, (part_keys, part_values) in parts.items():
-            sent = self._outbox.send(Outgoing(self._prefix + topic, partition, part_keys, part_values))
-            await self._unacknowledged.put(sent)
-
-    def _partition(self, key: bytes) -> int:
-        """Where the default partitioner of every Kafka client puts the key."""
-        found = self._partition_of.get(key)
-        if found is None:
-            found = self._partition_of[key] = partition_of(key, self._partitions)
-        return found
+        for part in route(self._prefix + topic, keys, values, self._place):
+            await self._unacknowledged.put(self._outbox.send(part))

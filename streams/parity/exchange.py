@@ -16,8 +16,8 @@ from schemas.topics import DEAD_LETTERS, USER_BEHAVIOUR, USER_PREDICTIONS
 from streams.clock import now_ms
 from streams.demo.reader import Reader
 from streams.errors import StreamError
-from streams.transport.outbox import Outbox, Outgoing
-from streams.transport.partitioner import partition_of
+from streams.transport.outbox import Outbox, route
+from streams.transport.places import places
 from streams.transport.producer import BatchProducer
 
 IDLE_S = 60.0  # without any answer: what is missing will not come
@@ -59,13 +59,10 @@ class Exchange:
         return self._found
 
     async def _send(self, producer: BatchProducer, messages: Sequence[tuple[bytes, bytes]]) -> None:
-        parts: dict[int, tuple[list[bytes | None], list[bytes | None]]] = {}
-        for key, value in messages:
-            keys, values = parts.setdefault(partition_of(key, self._partitions), ([], []))
-            keys.append(key)
-            values.append(value)
-        outbox, topic = Outbox(producer, now_ms), self._prefix + USER_BEHAVIOUR.name
-        for sent in [outbox.send(Outgoing(topic, partition, *part)) for partition, part in parts.items()]:
+        keys, values = [key for key, _ in messages], [value for _, value in messages]
+        parts = route(self._prefix + USER_BEHAVIOUR.name, keys, values, places(self._partitions))
+        outbox = Outbox(producer, now_ms)
+        for sent in [outbox.send(part) for part in parts]:
             await sent.acknowledged()
 
     async def _wait(self, reader: asyncio.Task[None], wanted: int, progress: bool) -> None:

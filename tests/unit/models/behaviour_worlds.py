@@ -84,7 +84,7 @@ def drawn(rng: np.random.Generator, n: int) -> EventColumns:
 
 def taken(events: EventColumns, which: NDArray[np.integer] | slice) -> EventColumns:
     """Some of the events."""
-    return EventColumns(**{name: getattr(events, name)[which] for name in EventColumns.__slots__})
+    return events.take(which)
 
 
 def streamed(

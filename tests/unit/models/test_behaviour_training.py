@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.behaviour import load_behaviour, with_metrics
+from models.behaviour import load_behaviour
 from models.data.sequences import DAY_MS
 from models.errors import ArtifactError
 from models.evaluate.behaviour import stream
+from models.registry import with_metrics
 from models.train.behaviour import train
 from models.train.behaviour_calibration import platt
 from tests.unit.models.behaviour_shop import SMALL, shop
@@ -37,7 +38,7 @@ def test_a_trained_model_offers_what_the_household_always_buys(trained: Path) ->
 
 
 def test_the_manifest_tells_what_the_model_was_fitted_on(trained: Path) -> None:
-    manifest = with_metrics(trained, {"figures": []})
+    manifest = with_metrics(trained, {"figures": []}, "behaviour")
     assert manifest.training["fitted_buckets"] == [2, 3, 4, 5, 6, 7, 8]
     assert manifest.training["fingerprint"] == shop().fingerprint()
     assert load_behaviour(trained).info.version == manifest.version

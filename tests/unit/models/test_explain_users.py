@@ -16,7 +16,7 @@ from models.errors import BatchError
 from models.evaluate.user_explanation import LATEST, MEMORY, RANDOM, SAME, confidences, measure
 from models.explain.gated import GatedMemory
 from models.explain.user import UserExplanation
-from models.explain.users import UserExplainer, row_after, taken
+from models.explain.users import UserExplainer, row_after
 from tests.unit.models.behaviour_worlds import CATEGORIES, HOUR_MS, START_MS, VIEW, columns, drawn, predictor
 
 DAY = 24.0
@@ -144,18 +144,18 @@ def test_open_gates_are_the_lstm_and_a_shut_one_is_a_token_never_read() -> None:
     with torch.no_grad():
         whole, none, first = gated(torch.tensor([[1.0, 1, 1, 1, 1], [1, 0, 0, 0, 0], [1, 1, 0, 0, 0]])).numpy()
     np.testing.assert_allclose(whole, row_after(model, events)["h"][0], atol=1e-6)
-    np.testing.assert_allclose(first, row_after(model, taken(events, slice(1)))["h"][0], atol=1e-6)
+    np.testing.assert_allclose(first, row_after(model, events.take(slice(1)))["h"][0], atol=1e-6)
     assert (none == 0).all()
 
 
 def test_removing_events_and_streaming_the_rest_is_never_having_had_them() -> None:
     model = predictor(seed=2)
     events = drawn(np.random.default_rng(5), 30)
-    before, looked = row_after(model, taken(events, slice(20))), taken(events, slice(20, None))
+    before, looked = row_after(model, events.take(slice(20))), events.take(slice(20, None))
     name, confidence = answer(model, events)
     left = confidences(model, before, looked, [[], [3, 7]], name)
     assert left[0] == pytest.approx(confidence, abs=1e-5)
-    rest = taken(events, np.delete(np.arange(30), [23, 27]))
+    rest = events.take(np.delete(np.arange(30), [23, 27]))
     batch = model.run(model.blank(1), np.zeros(28, np.int64), rest, top=CATEGORIES)
     place = batch.category_ids[-1].tolist().index(model.categories.index(name))
     assert left[1] == pytest.approx(batch.category_confidence[-1, place], abs=1e-5)

@@ -19,7 +19,7 @@ from schemas.predictions import ModelRef, UserPrediction
 from schemas.topics import USER_PREDICTIONS
 from streams.logic.behaviour import BehaviourLogic
 from streams.parity.purchases import NotTheSame, answers, messages
-from streams.transport.partitioner import partition_of
+from streams.transport.places import places
 from tests.unit.streams.making import NOW_MS, Rows, record, window_of
 from tests.unit.streams.making_models import CATEGORIES, PRODUCTS, small_behaviour
 
@@ -97,4 +97,4 @@ def test_a_missing_prediction_and_one_of_another_model_are_told() -> None:
 @given(st.binary(min_size=1, max_size=40), st.integers(1, 64))
 def test_a_key_goes_where_other_clients_put_it(key: bytes, partitions: int) -> None:
     numbers = list(range(partitions))
-    assert partition_of(key, partitions) == DefaultPartitioner()(key, numbers, numbers)
+    assert places(partitions)(key) == DefaultPartitioner()(key, numbers, numbers)
