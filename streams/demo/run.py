@@ -92,6 +92,8 @@ def run_demo(options: DemoOptions, console: Console) -> Report:
         timing = Timing(start, spent.feed, spent.drain)
         report = make_report(checker, timing, cluster.label, stopped=signals.asked)
         if report.problems:
+            for problem in report.problems:
+                say(problem)
             say(f"the end of the worker's log:\n{worker.tail()}")
         say("stopping the worker and Kafka" if options.bootstrap_servers is None else "stopping the worker")
     return report

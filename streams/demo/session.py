@@ -21,7 +21,7 @@ from streams.transport.producer import BatchProducer
 
 WATCH_S = 0.05
 DRAIN_IDLE_S = 10.0  # without any answer: what is missing will not come
-STOPPED_DRAIN_S = 5.0  # a person who pressed Ctrl-C does not want to wait for the rest
+STOPPED_DRAIN_S = 20.0  # a person who pressed Ctrl-C waits for what is on its way, but not for ever
 
 
 @dataclass(frozen=True, slots=True)

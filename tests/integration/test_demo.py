@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import pytest
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 ROOT = Path(__file__).parents[2]
-END_SECONDS = 40  # of a demo that was told to stop: worker and Kafka end one after the other
+END_SECONDS = 60  # of a demo that was told to stop: the last answers, then worker and Kafka end one after the other
+ANSWERING = "live: products [1-9]"
 
 
 def start_demo(tmp_path: Path, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
@@ -39,13 +41,15 @@ def family(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     return [parent, *parent.children(recursive=True)]
 
 
-def wait_for_line(process: "subprocess.Popen[str]", text: str) -> None:
-    """Read standard error until a line has the text."""
+def wait_for_line(process: "subprocess.Popen[str]", pattern: str) -> None:
+    """Read standard error until a line has it."""
     assert process.stderr is not None
+    lines = []
     for line in process.stderr:
-        if text in line:
+        if re.search(pattern, line):
             return
-    pytest.fail(f"the demo ended before it said {text!r}")
+        lines.append(line)
+    pytest.fail(f"the demo ended before it said {pattern!r}: {''.join(lines)}")
 
 
 def assert_nothing_is_left(started: list[psutil.Process], tmp_path: Path) -> None:
@@ -92,7 +96,11 @@ def test_a_named_kafka_is_used_and_its_topics_are_removed_again(tmp_path: Path, 
         admin.close()
 
 
-@pytest.mark.parametrize(("moment", "exit_code"), [("starting Kafka", 130), ("starting the worker", 130), ("live", 0)])
+@pytest.mark.parametrize(
+    ("moment", "exit_code"),
+    [("starting Kafka", 130), ("starting the worker", 130), (ANSWERING, 0)],
+    ids=["kafka", "worker", "live"],
+)
 def test_ctrl_c_leaves_no_process_and_no_folder_behind(tmp_path: Path, moment: str, exit_code: int) -> None:
     demo = start_demo(tmp_path, "--json")
     wait_for_line(demo, moment)
@@ -106,7 +114,7 @@ def test_ctrl_c_leaves_no_process_and_no_folder_behind(tmp_path: Path, moment: s
 
 def test_a_killed_demo_takes_kafka_and_worker_with_it(tmp_path: Path) -> None:
     demo = start_demo(tmp_path, "--json")
-    wait_for_line(demo, "live")
+    wait_for_line(demo, ANSWERING)
     started = family(demo)
     demo.kill()
     demo.communicate(timeout=END_SECONDS)
