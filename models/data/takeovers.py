@@ -57,6 +57,7 @@ class Shopping:
     country: NDArray[np.int64]  # (n,) as models.behaviour.risk.country_number
     times_ms: NDArray[np.int64]  # (n,)
     kind: NDArray[np.int8]  # (n,) -1 = the household itself, else into KINDS
+    line: NDArray[np.int64]  # (n,) the line it is; of a takeover, that of the other household it was taken from
 
     def __len__(self) -> int:
         return len(self.household)
@@ -89,7 +90,7 @@ def with_takeovers(
 
     countries = _countries(lines, starts, home, tells, rng)
     columns = [[lines.household, lines.basket, lines.product, lines.category, prices, countries, times,
-                np.full(len(lines), -1, np.int8)]]  # fmt: skip
+                np.full(len(lines), -1, np.int8), np.arange(len(lines))]]  # fmt: skip
     session = int(lines.basket.max()) + 1
     for victim, kind in kind_of.items():
         mine = slice(starts[victim], ends[victim])
@@ -103,6 +104,7 @@ def with_takeovers(
         columns.append([
             np.full(n, lines.household[starts[victim]], np.int32), session + baskets, lines.product[rows],
             lines.category[rows], prices[rows], np.full(n, country, np.int64), when, np.full(n, kind, np.int8),
+            rows,
         ])  # fmt: skip
         session += BASKETS
     joined = [np.concatenate(parts) for parts in zip(*columns, strict=True)]

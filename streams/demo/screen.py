@@ -10,13 +10,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from streams.demo.alarms import Alarms
 from streams.demo.checker import Checker, ProductRow, UserRow
 from streams.demo.latency import PERCENTILES
 from streams.demo.score import CATEGORY_BASELINE, PRODUCT_BASELINE
 
 WIDTH = 118
 ROWS = 5  # of each list
-FIXED_LINES = 24  # of the view, besides the lists
+FIXED_LINES = 30  # of the view, besides the lists
 STREAM_WIDTH = 60
 LINES_A_USER = 2  # categories, products
 
@@ -41,7 +42,7 @@ def render(checker: Checker, moment: Moment, rows: int = ROWS) -> RenderableType
     top.add_column(ratio=1)
     top.add_row(_stream(checker, moment), _quality(checker))
     users = _users(moment.users, LINES_A_USER * ((rows + 1) // LINES_A_USER))
-    return Group(_title(checker, moment), top, _products(moment.products, rows), users)
+    return Group(_title(checker, moment), top, _products(moment.products, rows), users, _risk(checker.alarms))
 
 
 def _title(checker: Checker, moment: Moment) -> RenderableType:
@@ -112,6 +113,35 @@ def _users(rows: Sequence[UserRow], height: int) -> RenderableType:
         table.add_row("", products, Text(row.wanted_product, style="dim"), _rank(row.product_rank), "")
     empty = height - LINES_A_USER * len(shown)
     return _panel("households, and at which place of the prediction was what they bought next", table, empty)
+
+
+def _risk(alarms: Alarms) -> RenderableType:
+    """How many takeovers raised an alarm, how many other events did, and the newest alarm."""
+    injected, ordinary, rate = alarms.injected, alarms.ordinary, alarms.false_in_1000
+    kinds = ", ".join(f"{kind} {len(one.caught)} of {len(one.households)}" for kind, one in alarms.taken.items())
+    caught = f"{len(injected.caught)} of {len(injected.households)} takeovers raised an alarm"
+    often = "" if rate is None else f", {rate:.2f} in 1,000"
+    lines = [
+        Text.assemble((caught, "bold green"), f": {kinds}"),
+        Text(
+            f"alarms on {injected.alarms:,} of their {injected.events:,} events; "
+            f"{ordinary.alarms:,} false alarms on {ordinary.events:,} other events{often}"
+        ),
+        *_newest(alarms),
+    ]
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    title = "risk: households that somebody else takes over, on purpose"
+    return Panel(Group(*lines), title=title, title_align="left", border_style="blue", padding=(0, 1))
+
+
+def _newest(alarms: Alarms) -> tuple[Text, Text]:
+    newest = alarms.newest
+    if newest is None:
+        return Text("no alarm so far", style="dim"), Text()
+    about = (f"takeover, {newest.kind}", "green") if newest.kind else ("false", "red")
+    who = Text.assemble("newest alarm: ", (newest.user, "bold"), f", score {newest.score:.2f} (", about, ")")
+    return who, Text(f"  {'; '.join(newest.reasons)}", style="dim")
 
 
 def _list(*columns: tuple[str, int]) -> Table:

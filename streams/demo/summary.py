@@ -15,7 +15,8 @@ SHOWN = 5  # attributes of a product
 def summarize(report: Report) -> RenderableType:
     """Counts, latencies, quality and the verdict."""
     facts = report.facts
-    return Group(_counts(facts), _latency(facts), _quality(facts), _showcase(facts), _verdict(report))
+    tables = (_counts(facts), _latency(facts), _quality(facts), _risk(facts["risk"]), _showcase(facts))
+    return Group(*tables, _verdict(report))
 
 
 def _counts(facts: dict[str, Any]) -> Table:
@@ -40,6 +41,22 @@ def _quality(facts: dict[str, Any]) -> Table:
         if "baseline" in row:
             table.add_row(f"  baseline: {row['baseline_name']}", "", _share(row["baseline"]), f"{row['n']:,}")
     return table
+
+
+def _risk(risk: dict[str, Any]) -> RenderableType:
+    table = _table("accounts taken over on purpose", "begun", "with an alarm", "events", "alarms")
+    taken, ordinary, newest = risk["takeovers"], risk["ordinary"], risk["newest_alarm"]
+    for name, one in (*taken["kinds"].items(), ("all kinds", taken)):
+        table.add_row(name, *(f"{one[key]:,}" for key in ("begun", "with_alarm", "events", "events_with_alarm")))
+    rate = ordinary["false_alarms_in_1000"]
+    often = "–" if rate is None else f"{rate:.2f} in 1,000"
+    wrong = f"{ordinary['false_alarms']:,} ({often})"
+    table.add_row("all other events: false alarms", "", "", f"{ordinary['events']:,}", wrong)
+    if newest is None:
+        return table
+    about = f"{newest['takeover']} takeover" if newest["takeover"] else "false"
+    said = "; ".join(newest["reasons"])
+    return Group(table, Text(f"newest alarm: {newest['user_id']}, {newest['score']:.2f} ({about}): {said}\n"))
 
 
 def _showcase(facts: dict[str, Any]) -> Table:

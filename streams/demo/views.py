@@ -55,10 +55,12 @@ class LineView:
             return
         self._next = moment.elapsed_s + LINE_EVERY_S
         products, purchases, p90 = checker.products, checker.purchases, checker.recent["behaviour"].percentile(90)
+        taken, wrong = checker.alarms.injected, checker.alarms.ordinary.alarms
         latency = "" if math.isnan(p90) else f"p90 {p90:.1f} ms, "
         self._console.print(
             f"{moment.elapsed_s:5.0f} s  {moment.phase}: products {products.complete:,} of {products.sent:,}, "
             f"purchases {purchases.complete:,} of {purchases.sent:,}, {latency}"
+            f"alarms on {len(taken.caught)} of {len(taken.households)} takeovers and {wrong} others, "
             f"dead letters {checker.letters}",
             soft_wrap=True,
             highlight=False,

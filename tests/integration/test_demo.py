@@ -8,9 +8,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psutil
 import pytest
+
+from models.data.takeovers import KINDS
+from streams.demo.purchases import load_year
+from streams.demo.takeovers import EVERY, take_over
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 ROOT = Path(__file__).parents[2]
@@ -58,6 +64,29 @@ def assert_nothing_is_left(started: list[psutil.Process], tmp_path: Path) -> Non
     assert list(tmp_path.glob("shelfstream-demo-*")) == []
 
 
+def assert_takeovers_are_told(risk: dict[str, Any], sent: int) -> None:
+    """Every event that was sent counts as what it was; the first takeover, once it is over, has raised an alarm."""
+    assert risk["unseen"] is True
+    kind_of = take_over(load_year()).takeover
+    taken, kinds = risk["takeovers"], risk["takeovers"]["kinds"]
+    for number, kind in enumerate(KINDS):
+        assert kinds[kind]["events"] == np.count_nonzero(kind_of[:sent] == number)
+        assert 0 <= kinds[kind]["with_alarm"] <= kinds[kind]["begun"] <= kinds[kind]["events"]
+        assert kinds[kind]["with_alarm"] <= kinds[kind]["events_with_alarm"] <= kinds[kind]["events"]
+    for name in ("begun", "with_alarm", "events", "events_with_alarm"):
+        assert taken[name] == sum(kinds[kind][name] for kind in KINDS)
+    assert taken["events"] + risk["ordinary"]["events"] == sent
+    assert risk["ordinary"]["false_alarms"] < 0.01 * risk["ordinary"]["events"]
+    first = np.flatnonzero(kind_of == KINDS.index("open"))
+    last = int(first[np.argmax(np.diff(first) > EVERY)])  # of the first one: the next is other households later
+    assert kinds["open"]["begun"] >= 1
+    assert kinds["open"]["with_alarm"] >= (last < sent)
+    if newest := risk["newest_alarm"]:
+        assert newest["user_id"].startswith("household-")
+        assert 0 < newest["score"] <= 1
+        assert 1 <= len(newest["reasons"]) <= 2
+
+
 def test_a_short_run_answers_every_event_and_says_how_well(tmp_path: Path) -> None:
     demo = start_demo(tmp_path, "--seconds", "5", "--json")
     out, err = demo.communicate()
@@ -76,6 +105,7 @@ def test_a_short_run_answers_every_event_and_says_how_well(tmp_path: Path) -> No
     assert quality["next category of the household"]["n"] > 20
     assert 0 < quality["next category of the household"]["baseline"] < 1
     assert set(facts["models"]) == {"products", "behaviour"}
+    assert_takeovers_are_told(facts["risk"], counts["user-predictions"])
     assert list(tmp_path.glob("shelfstream-demo-*")) == []
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from streams.demo.purchases import Year, first_of, wanted_next
+from streams.demo.purchases import NONE, Year, first_of, wanted_next
 
 CATEGORIES = 12
 
@@ -32,6 +32,8 @@ def make_year(seed: int, lines: int = 400) -> Year:
         wanted=wanted_next(household, category, step),
         wanted_product=wanted_next(household, product, step),
         new_product=first_of(product),
+        country=np.zeros(lines, np.int16),
+        takeover=np.full(lines, NONE, np.int8),
         categories=tuple(f"C{i}" for i in range(CATEGORIES)),
         popularity=random.permutation(CATEGORIES).astype(np.int64) * 7,
     )

@@ -69,7 +69,9 @@ PHONE = Product("pricerunner-1", "some phone 64gb", ("Mobile Phones",), "electro
 def checker() -> Checker:
     year = make_year(1)
     products = Ledger(10, (PRODUCT_CATEGORIES.name, PRODUCT_ATTRIBUTES.name))
-    made = Checker(year, products, Ledger(len(year), (USER_PREDICTIONS.name,)), households_unseen=True)
+    made = Checker(
+        year, products, Ledger(len(year), (USER_PREDICTIONS.name,)), households_unseen=True, takeovers_unseen=True
+    )
     made.expect_products([CHEESE, MILK, PHONE])
     return made
 
@@ -168,7 +170,13 @@ def test_recall_is_taken_on_test_households_and_beside_the_baseline_of_the_same_
 
 def test_no_recall_is_shown_for_a_model_that_was_fitted_on_the_test_households() -> None:
     year = make_year(1)
-    fitted = Checker(year, Ledger(1, ("a",)), Ledger(len(year), (USER_PREDICTIONS.name,)), households_unseen=False)
+    fitted = Checker(
+        year,
+        Ledger(1, ("a",)),
+        Ledger(len(year), (USER_PREDICTIONS.name,)),
+        households_unseen=False,
+        takeovers_unseen=False,
+    )
     fitted.purchases.send(np.full(50, 1.0))
     fitted.read_predictions([prediction_of(line, "C1") for line in range(50)], 1.1)
     assert fitted.scores.model.n == 0
@@ -178,7 +186,13 @@ def test_no_recall_is_shown_for_a_model_that_was_fitted_on_the_test_households()
 def test_only_the_first_ten_categories_count() -> None:
     year = make_year(1)
     line = next(line for line in range(50) if year.in_test[line] and year.wanted[line] >= 0)
-    made = Checker(year, Ledger(1, ("a",)), Ledger(len(year), (USER_PREDICTIONS.name,)), households_unseen=True)
+    made = Checker(
+        year,
+        Ledger(1, ("a",)),
+        Ledger(len(year), (USER_PREDICTIONS.name,)),
+        households_unseen=True,
+        takeovers_unseen=True,
+    )
     made.purchases.send(np.full(line + 1, 1.0))
     made.read_predictions([prediction_of(line, *["x"] * 10, year.categories[year.wanted[line]])], 1.1)
     assert (made.scores.model.right, made.scores.model.n) == (0, 1)

@@ -81,7 +81,11 @@ def test_a_named_product_is_a_hit_and_shown_with_its_title_beside_the_one_that_c
     line = next(line for line in range(len(year)) if year.in_test[line] and year.wanted[line] != NONE)
     wanted = str(year.wanted_product[line])
     checker = Checker(
-        year, Ledger(3, (PRODUCT_CATEGORIES.name,)), Ledger(len(year), (USER_PREDICTIONS.name,)), households_unseen=True
+        year,
+        Ledger(3, (PRODUCT_CATEGORIES.name,)),
+        Ledger(len(year), (USER_PREDICTIONS.name,)),
+        households_unseen=True,
+        takeovers_unseen=True,
     )
     checker.expect_products([Product(wanted, "Shredded Cheese, 8 oz", ("C",), "grocery", True)])
     checker.expect_product_hits(np.array([line]))
@@ -98,7 +102,13 @@ def test_a_named_product_is_a_hit_and_shown_with_its_title_beside_the_one_that_c
 @pytest.mark.parametrize("rows", range(1, ROWS + 1))
 def test_the_screen_fits_its_height_and_shows_both_lists(rows: int) -> None:
     year = make_year(1)
-    checker = Checker(year, Ledger(1, ("a",)), Ledger(len(year), (USER_PREDICTIONS.name,)), households_unseen=True)
+    checker = Checker(
+        year,
+        Ledger(1, ("a",)),
+        Ledger(len(year), (USER_PREDICTIONS.name,)),
+        households_unseen=True,
+        takeovers_unseen=True,
+    )
     user = UserRow("12", "MILK", ["EGGS", "TEA"], "TEA", 2, ["Milk, 1 gal"], "Large Eggs", 0, True)
     moment = Moment("live", "Kafka", 3.0, 30.0, {}, [], [user] * 4)
     console = Console(file=io.StringIO(), width=WIDTH, record=True)
