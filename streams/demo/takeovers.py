@@ -5,8 +5,8 @@ some test households are brought forward, one after the other. In its turn, EVER
 first months are sent between the lines of the others, with the takeover in them, in the order and at the times of the
 household's own clock. What it buys later stays where it was in the year.
 
-These households are judged by their risk only. Of what they want next nothing is wanted: half of it would be what a
-stranger wants, and the year's households would no longer be seen in equal parts.
+These households are judged by their risk only, and nothing is wanted of them next: some of it would be what a stranger
+wants, and a few households would weigh more in the recall than they do in the year.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ from models.data.takeovers import DAY_MS, KNOWN_LINES, Shopping, with_takeovers
 from models.data.usual_prices import beside, usual_logs
 from streams.demo.purchases import NONE, Year, first_of
 
-TAKEOVERS = 20  # of some 250 test households
+TAKEOVERS = 20  # of 230 test households
 EVERY = 1_250  # lines of the year: two and a half seconds at the default rate
 LEAST, MOST = 120, 200  # lines of a household that are brought forward; they end at a pause
 PAUSE_MS = 2 * DAY_MS  # a takeover that begins on the last of these days is over by then
