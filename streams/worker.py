@@ -27,7 +27,7 @@ from streams.transport.transactions import TransactionalProducer
 
 log = logging.getLogger(__name__)
 BEAT_S = 0.5
-DRAIN_SECONDS = 8.0  # at most, of the 10 in which a worker ends after SIGTERM
+DRAIN_SECONDS = 6.0  # at most, of the 10 in which a worker ends after SIGTERM
 LOST = (
     "the consumer group has not heard of this worker for kafka.session_timeout_s and has given its partitions to "
     "others, while windows were under way: it stops rather than write beside them"
@@ -104,7 +104,12 @@ class WorkerApp(faust.App):
         await self._stop_taking_over()
         if self.failure is None:
             self._halt()
-            await asyncio.gather(*(pipeline.drain(DRAIN_SECONDS) for pipeline in self.pipelines.values()))
+            late = await self._undrained(DRAIN_SECONDS)
+            if late:
+                self.failure = Stop(
+                    f"{', '.join(late)}: Kafka did not take the windows that were under way within {DRAIN_SECONDS:g} s "
+                    "of the signal to stop; they are not committed, and the next start answers their records again"
+                )
         await super().on_stop()
         await self.batches.close()
 
@@ -172,14 +177,18 @@ class WorkerApp(faust.App):
 
     async def _drain(self, seconds: float) -> None:
         """Errors: Stop if windows of partitions that are to be given up cannot be finished in that time."""
-        pipelines = list(self.pipelines.values())
-        drained = await asyncio.gather(*(pipeline.drain(seconds) for pipeline in pipelines))
-        late = [pipeline.label for pipeline, done in zip(pipelines, drained, strict=True) if not done]
+        late = await self._undrained(seconds)
         if late:
             raise Stop(
                 f"{', '.join(late)}: windows of revoked partitions did not finish in {seconds:g} s, half a session "
                 "timeout; the worker stops rather than write beside the partitions' next owner"
             )
+
+    async def _undrained(self, seconds: float) -> list[str]:
+        """The pipelines whose windows cannot be finished in that time."""
+        pipelines = list(self.pipelines.values())
+        drained = await asyncio.gather(*(pipeline.drain(seconds) for pipeline in pipelines))
+        return [pipeline.agent for pipeline, done in zip(pipelines, drained, strict=True) if not done]
 
     def _crash(self, reason: BaseException) -> None:
         # Not `crash`: that is called on the service that failed only, this on all above it.

@@ -86,6 +86,11 @@ class Pipeline(Service):
         self._records_under_way = 0
         self.progress = Progress(waiting=lambda: self._inbox.waiting + self._records_under_way)
 
+    @property
+    def agent(self) -> str:
+        """The agent's name."""
+        return self._logic.name
+
     def has_room(self) -> bool:
         """Whether less than a window waits: else Kafka is read no faster than we answer."""
         return self._inbox.waiting < self._inbox.max_events
@@ -132,7 +137,7 @@ class Pipeline(Service):
         return True
 
     def _repr_info(self) -> str:
-        return self._logic.name
+        return self.agent
 
     @Service.task
     async def _run(self) -> None:

@@ -9,6 +9,7 @@ between `halt` and `begin` nothing is read at all, which is what a rebalance nee
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka.abc import ConsumerRebalanceListener
@@ -30,6 +31,7 @@ from streams.transport.offsets import EARLIEST, list_offsets
 from streams.transport.requests import Member
 from streams.transport.runs import RecordRun
 
+LEAVE_S = 1.5  # for the last commit, and again for leaving the group
 NEVER_MS = 2**31 - 1  # a worker that is alive and makes no progress is the watchdog's business, not the group's
 
 
@@ -215,12 +217,19 @@ class RunConsumer(Consumer):
         return len(partitions) if partitions else None
 
     async def on_stop(self) -> None:
-        """Commit, leave the group, and disconnect."""
-        await super().on_stop()
-        if self._client is not None:
-            self.halt()
-            await self._coordinator.close()
-            await self._client.close()
+        """Commit, leave the group, and disconnect; a cluster that does not answer is not waited for."""
+        if self._client is None:
+            return
+        self.halt()
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await super().on_stop()  # commits
+        except TimeoutError:
+            self.log.warning("the last offsets were not committed in %g s; their records are redelivered", LEAVE_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await self._coordinator.close()
+        await self._client.close()
 
     def close(self) -> None:
         """Nothing: `on_stop` closes."""

@@ -18,7 +18,7 @@ from tests.unit.streams.making_tiers import save_second
 
 pytestmark = pytest.mark.integration
 
-PRODUCTS = 240
+PRODUCTS = 1_000
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_products_that_waited_when_a_worker_was_killed_get_their_second_answer(
 
     place.send(PRODUCT_UPSERT.name, [upsert(number, "Blue cotton shirt") for number in range(PRODUCTS)])
     worker = start().wait_ready(150)
-    wait_until(lambda: sum(1 for one in newest(place).values() if one and one[1]) >= 20, "answers", why=place.logs)
+    wait_until(lambda: place.count(PRODUCT_CATEGORIES.name) >= PRODUCTS, "answers", why=place.logs)
     worker.kill()
     assert waiting(place), "the worker was killed too late to leave anything"
 

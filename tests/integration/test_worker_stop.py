@@ -3,13 +3,15 @@
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from schemas.topics import USER_BEHAVIOUR, USER_PREDICTIONS
-from tests.integration.conftest import StartWorker
+from streams import broker
+from tests.integration.conftest import WORKER, StartWorker
 from tests.integration.shoppers import Shoppers, assert_all_answered
-from tests.integration.worker_process import Place, Record, wait_until
+from tests.integration.worker_process import Place, Record, Worker, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -71,6 +73,23 @@ def test_sigterm_in_mid_stream_finishes_commits_and_leaves_nothing_to_repeat(
 
     start_worker()
     assert_all_answered(place.predictions(EVENTS), shoppers.expected(), once=True)
+
+
+def test_told_to_stop_while_its_cluster_is_away_it_does_not_wait_for_it(
+    tmp_path: Path, behaviour_artifact: Path
+) -> None:
+    with broker.start(tmp_path / "kafka", show_progress=False) as running:
+        place = Place(running.bootstrap_servers, "away")
+        place.create_topics()
+        worker = Worker(place, tmp_path / "worker", {"SHELFSTREAM_MODELS_BEHAVIOUR": str(behaviour_artifact)}, WORKER)
+        worker.wait_ready()
+        Shoppers(place).send(EVENTS)
+        wait_until(lambda: place.count(USER_PREDICTIONS.name) > 0, "answers", why=place.logs)
+    try:
+        worker.terminate()
+        assert worker.wait(20) == 0 or "the next start answers their records again" in worker.tail()
+    finally:
+        worker.close()
 
 
 def test_a_cluster_that_is_not_there_is_named_and_the_worker_gives_up_after_its_time(

@@ -6,7 +6,6 @@ Nothing here sleeps and hopes: every wait is for a condition, with a deadline th
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
@@ -23,6 +22,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.predictions import UserPrediction
 from schemas.topics import TOPICS, USER_PREDICTIONS
+from tests.integration.programs import Command, Fork
 
 ROOT = Path(__file__).parents[2]
 POLL_S = 0.05
@@ -186,16 +186,17 @@ class Worker:
             "SHELFSTREAM_DEVICE": "cpu",
             **settings,
         }
-        with self.log.open("ab") as out:
-            self._process = subprocess.Popen(
-                [*prefix, sys.executable, "-m", *program], cwd=folder, env={**environment, "PYTHONPATH": str(ROOT)},
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+        environment["PYTHONPATH"] = str(ROOT)
+        self._process = (
+            Command([*prefix, sys.executable, "-m", *program], folder, environment, self.log)
+            if prefix
+            else Fork(program, folder, environment, self.log)
+        )
         place.workers.append(self)
 
     def alive(self) -> bool:
         """Whether it still runs."""
-        return self._process.poll() is None
+        return self._process.exit_code() is None
 
     def wait_ready(self, timeout_s: float = START_S) -> "Worker":
         """Wait until /readyz says so."""
@@ -216,7 +217,7 @@ class Worker:
     def kill(self) -> None:
         """SIGKILL, as the kernel does when memory is short."""
         os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(10)
+        self.wait(10)
 
     def stop(self) -> None:
         """SIGSTOP: it does nothing until `go_on`, as in a pause of its machine."""
@@ -228,14 +229,13 @@ class Worker:
 
     def terminate(self) -> None:
         """SIGTERM, without waiting."""
-        self._process.terminate()
+        os.kill(self._process.pid, signal.SIGTERM)
 
     def wait(self, timeout_s: float) -> int:
         """The exit code. Errors: AssertionError with the log when it does not end in time."""
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired as error:
-            raise AssertionError(f"{self.label} did not end within {timeout_s:g} s:\n{self.tail()}") from error
+        code = self._process.exit_code(timeout_s)
+        assert code is not None, f"{self.label} did not end within {timeout_s:g} s:\n{self.tail()}"
+        return code
 
     def close(self) -> None:
         """Make sure that it is gone."""
@@ -247,7 +247,7 @@ class Worker:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def _ready(self) -> bool:
-        assert self.alive(), f"{self.label} ended with {self._process.returncode}:\n{self.tail()}"
+        assert self.alive(), f"{self.label} ended with {self._process.exit_code()}:\n{self.tail()}"
         return self.get("/readyz")[0] == 200
 
 
