@@ -12,6 +12,7 @@ import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from schemas.topics import TOPICS
+from tests import programs
 
 pytestmark = pytest.mark.integration
 
@@ -31,15 +32,7 @@ def environment(servers: str | None = None) -> dict[str, str]:
 def shelfstream(
     *arguments: str, servers: str | None = None, cwd: Path | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        env=environment(servers),
-        cwd=cwd,
-        timeout=120,
-        check=False,
-    )
+    return programs.shelfstream(*arguments, folder=cwd or Path.cwd(), environment=environment(servers))
 
 
 @pytest.fixture

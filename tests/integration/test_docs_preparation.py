@@ -4,18 +4,16 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 
+from tests.programs import shelfstream
+
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-LIMIT_S = 150
 
 
 def shown_commands() -> list[str]:
@@ -30,7 +28,6 @@ def test_every_command_of_the_page_does_what_it_says(kafka: str, tmp_path: Path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     environment = {
         **os.environ,
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "KAFKA_BOOTSTRAP_SERVERS": kafka,
         "SHELFSTREAM_TOPICS_PREFIX": "preparation.",
@@ -40,15 +37,7 @@ def test_every_command_of_the_page_does_what_it_says(kafka: str, tmp_path: Path)
         *("collect", "clean", "split", "report", "card")
     }
     for command in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", "streams.cli.main", *_arguments(command)],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        done = shelfstream(*_arguments(command), folder=tmp_path, environment=environment)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     lines = [json.loads(line) for line in (tmp_path / "from-topic.jsonl").read_text().splitlines()]
     sent = [json.loads(line) for line in (ROOT / "docs" / "examples" / "products.jsonl").read_text().splitlines()]

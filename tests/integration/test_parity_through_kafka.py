@@ -3,12 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from models.evaluate.parity import OFFLINE
+from tests.programs import shelfstream
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
@@ -16,25 +16,9 @@ ROOT = Path(__file__).parents[2]
 
 def evaluate(kafka: str, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Two households through the shared broker."""
-    command = [
-        sys.executable,
-        "-m",
-        "streams.cli.main",
-        "evaluate",
-        "behaviour",
-        "--through-kafka",
-        "--households",
-        "2",
-    ]
-    return subprocess.run(
-        [*command, "--no-progress", "--json", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "KAFKA_BOOTSTRAP_SERVERS": kafka, **variables},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
+    command = ("evaluate", "behaviour", "--through-kafka", "--households", "2", "--no-progress", "--json")
+    given = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": kafka, **variables}
+    return shelfstream(*command, *arguments, folder=ROOT, environment=given, timeout_s=280)
 
 
 def test_the_stream_has_the_figures_of_the_evaluation_and_leaves_no_topics(kafka: str) -> None:

@@ -1,8 +1,7 @@
 """`shelfstream predict` and the worker give the same answers to the same messages, with the shipped models."""
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from schemas.codec import Codec, encode
 from schemas.events import ProductUpsert, UserBehaviour
 from schemas.predictions import ProductAttributes, ProductCategories
 from tests.integration.conftest import StartWorker
+from tests.programs import shelfstream
 from tests.integration.worker_process import Place, Record
 
 pytestmark = pytest.mark.integration
@@ -23,8 +23,8 @@ EXAMPLES = ROOT / "docs" / "examples"
 
 def predicted(*arguments: str) -> list[dict[str, Any]]:
     """The lines that `shelfstream predict` writes."""
-    command = [sys.executable, "-m", "streams.cli.main", "predict", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    done = shelfstream("predict", *arguments, folder=ROOT, environment=os.environ)
+    assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 

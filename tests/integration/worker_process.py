@@ -22,7 +22,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.predictions import UserPrediction
 from schemas.topics import TOPICS, USER_PREDICTIONS
-from tests.integration.programs import Command, Fork
+from tests.programs import Command, Fork
 
 ROOT = Path(__file__).parents[2]
 POLL_S = 0.05

@@ -7,8 +7,10 @@ module in the same way.
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -48,10 +50,17 @@ class Command:
 class Fork:
     """A module with its arguments, as `python -m` runs it."""
 
-    def __init__(self, program: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        program: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        log: Path,
+        errors: Path | None = None,
+    ) -> None:
         with mock.patch.dict(os.environ, OMP_NUM_THREADS="1"):  # read by what is imported
             forkserver.ensure_running()
-        self._process = _CONTEXT.Process(target=_run, args=(list(program), str(folder), dict(environment), str(log)))
+        self._process = _CONTEXT.Process(target=_run, args=(program, folder, dict(environment), log, errors or log))
         self._process.start()
         self.pid = self._process.pid or 0
         while self._process.is_alive() and not self._leads_a_session():
@@ -68,12 +77,26 @@ class Fork:
         return False
 
 
-def _run(program: list[str], folder: str, environment: dict[str, str], log: str) -> None:
+def shelfstream(
+    *arguments: str, folder: Path, environment: Mapping[str, str], timeout_s: float = 150
+) -> "subprocess.CompletedProcess[str]":
+    """Run one command to its end. Errors: AssertionError when it does not end in time."""
+    with tempfile.TemporaryDirectory() as said:
+        out, errors = Path(said, "out"), Path(said, "errors")
+        program = Fork(["streams.cli.main", *arguments], folder, environment, out, errors)
+        code = program.exit_code(timeout_s)
+        if code is None:
+            os.killpg(program.pid, signal.SIGKILL)
+        assert code is not None, f"{arguments} did not end in {timeout_s:g} s:\n{out.read_text()}{errors.read_text()}"
+        return subprocess.CompletedProcess(arguments, code, out.read_text(), errors.read_text())
+
+
+def _run(program: Sequence[str], folder: Path, environment: dict[str, str], log: Path, errors: Path) -> None:
     os.setsid()
-    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    os.close(out)
+    for number, file in ((1, log), (2, errors)):
+        opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(opened, number)
+        os.close(opened)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
