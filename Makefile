@@ -32,7 +32,7 @@ test-integration: $(VENV)/dev.stamp ## Whole agents on a real Kafka
 	$(BIN)/python -m pytest $(BESIDE) tests/integration
 
 test-faults-short: $(VENV)/dev.stamp ## The faults that every change must stand: two minutes
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest $(BESIDE) tests/faults
 
 test-faults: $(VENV)/dev.stamp ## Every fault, many times, with the table at the end; SEED=2 draws another schedule
 	$(BIN)/python -m pytest tests/faults --faults-long $(if $(SEED),--faults-seed $(SEED)) --faults-report .shelfstream/faults

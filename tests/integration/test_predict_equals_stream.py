@@ -12,8 +12,8 @@ from schemas.codec import Codec, encode
 from schemas.events import ProductUpsert, UserBehaviour
 from schemas.predictions import ProductAttributes, ProductCategories
 from tests.integration.conftest import StartWorker
-from tests.programs import shelfstream
 from tests.integration.worker_process import Place, Record
+from tests.programs import shelfstream
 
 pytestmark = pytest.mark.integration
 
