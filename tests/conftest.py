@@ -12,6 +12,8 @@ settings.register_profile("shelfstream", deadline=None)
 settings.load_profile("shelfstream")
 # Brokers of tests live for a minute or two: the second compiler would only take processor time from what is tested.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+# Tests run beside each other: threads of one that wait for each other would only take the time of the next.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

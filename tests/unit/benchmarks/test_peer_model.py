@@ -42,7 +42,7 @@ def test_many_at_once_answer_as_the_reference_model_one_at_a_time(model: Model, 
 
 
 def test_one_at_a_time_keeps_the_state_that_many_at_once_keep(model: Model) -> None:
-    users, tokens = users_and_tokens(EVENTS)
+    users, tokens = users_and_tokens(EVENTS // 3)
     users %= USERS
     states = np.zeros(USERS, HALVES)
     model.many(tokens, users, states)

@@ -29,6 +29,7 @@ def test_every_command_of_the_page_does_what_it_says(tmp_path: Path, monkeypatch
     shown = {}
     for line in "".join(blocks("sh")).splitlines():
         given, command = line.split(" | ") if line.startswith("echo ") else ("", line)
+        command = re.sub(r"--(titles|households) \d+", r"--\1 4", command)  # the same with fewer cases
         words = shlex.split(command)
         assert words.pop(0) == "shelfstream"
         quiet = ["--no-progress"] if words[0] == "evaluate" else []
