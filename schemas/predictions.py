@@ -195,6 +195,8 @@ class UserPrediction(Struct, kw_only=True):
     """What a user will want next, as seen after one event. Key: user_id; a null value says that the user was erased.
 
     `purchase_probability` is the chance that the user starts another purchase within 7 days of `as_of`.
+    `session_purchase_probability` is the chance that the event's session brings a purchase after it; it is left out
+    where the event has no session or the worker no model of sessions (`models.session`).
     """
 
     schema: int = 1
@@ -209,6 +211,7 @@ class UserPrediction(Struct, kw_only=True):
     preferred_attributes: list[PreferredAttribute]
     purchase_probability: float
     risk: Risk | UnsetType = UNSET
+    session_purchase_probability: float | UnsetType = UNSET
 
 
 def prediction_id(topic: str, partition: int, offset: int, revision: int = FAST) -> str:

@@ -205,7 +205,7 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
     if "behaviour" in settings.agents:
         state = builder.table(USER_BEHAVIOUR, USER_STATE, shared=False, source_offsets=source_offsets)
         behaviour = BehaviourLogic(
-            load_behaviour(settings.models.behaviour, device, settings.models.risk),
+            load_behaviour(settings.models.behaviour, device, settings.models.risk, settings.models.session),
             lambda keys: features.read(0, keys),
             dict.fromkeys((*products.attributes, *(encoder.attributes if encoder is not None else ()))),
             clock,

@@ -53,6 +53,10 @@ class EventLists(NamedTuple):
     ids: list[int] | None = None  # hashes of the event ids (recent.py); None: rows remember none
     prices: list[float] | None = None  # of one piece, 0 = none
     countries: list[int] | None = None  # risk.py's numbers, 0 = none
+    # Hashes of ids for the counters of sessions (models.session.log.key), 0 = none; None: nothing counts there.
+    session_keys: list[int] | None = None
+    product_keys: list[int] | None = None
+    category_keys: list[int] | None = None
 
     @classmethod
     def of(cls, events: EventColumns) -> EventLists:
@@ -162,7 +166,7 @@ def walk(
     of_user: dict[int, list[int]] = {}
     for event, slot in enumerate(slots):
         of_user.setdefault(slot, []).append(event)
-    types, categories, products, _, sessions, times_ms, ids, prices, countries = events
+    types, categories, products, _, sessions, times_ms, ids, prices, countries = events[:9]
     for slot, mine in of_user.items():
         row, state = slot * size, slot
         habits, weights = view[row + place.habit : row + place.bought].cast("H"), bought_weights[slot]
