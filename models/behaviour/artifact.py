@@ -17,6 +17,7 @@ from models.behaviour.network import BehaviourNetwork, Sizes
 from models.behaviour.predictor import BehaviourPredictor
 from models.behaviour.risk_artifact import load_risk
 from models.behaviour.shelf import Shelf
+from models.behaviour.visit_artifact import choose_visit
 from models.columns import ModelInfo
 from models.errors import ArtifactError
 from models.registry import Manifest, content_version, load, save, shipped
@@ -58,10 +59,15 @@ def save_behaviour(
 
 
 def load_behaviour(
-    path: Path | None = None, device: str = "cpu", risk: Path | None = None, session: Path | None = None
+    path: Path | None = None,
+    device: str = "cpu",
+    risk: Path | None = None,
+    session: Path | None = None,
+    visit: Path | None = None,
 ) -> BehaviourPredictor:
     """The predictor of an artifact folder; None is the one shipped in the package. `risk`: folder of its risk model.
-    `session`: what `choose_session` knows; None is none.
+
+    `session`: what `choose_session` knows; None is none. `visit`: what `choose_visit` knows; None is the shipped one.
 
     Errors: ArtifactError when a file is missing or altered, or its tables and weights do not fit together.
     """
@@ -89,5 +95,5 @@ def load_behaviour(
             f"{network.sizes.categories} and {len(shelf.category)}; train it again with `shelfstream train behaviour`"
         )
     info = ModelInfo(manifest.name, manifest.version)
-    beside = load_risk(risk), choose_session(session)
+    beside = load_risk(risk), choose_session(session), choose_visit(visit)
     return BehaviourPredictor(info, categories, products, network, shelf, device, *beside)

@@ -6,6 +6,7 @@ Training, evaluation, the stream and the files of `predict users` all come throu
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -25,6 +26,7 @@ from models.behaviour.risk_model import RiskModel
 from models.behaviour.row import PREFIX, blank, byte_of, earlier_dtypes, row_dtype
 from models.behaviour.sessions import SessionReader
 from models.behaviour.shelf import NEAR, Offers, Shelf
+from models.behaviour.visit import VisitModel
 from models.behaviour.walk import EventLists, Window, walk
 from models.behaviour.window import remembered
 from models.columns import BehaviourBatch, EventColumns, ModelInfo
@@ -57,6 +59,7 @@ class BehaviourPredictor:
         device: str = "cpu",
         risk: RiskModel | None = None,
         session: SessionModel | None = None,
+        visit: VisitModel | None = None,
     ) -> None:
         self.info = info
         self.categories = categories
@@ -73,6 +76,7 @@ class BehaviourPredictor:
         self._network = network.to(self._device).eval()
         self._shelf = shelf
         self.risk = risk
+        self.visit = visit
         self._reader = None if risk is None else risk.reader(categories)
         counts_at = byte_of(self.row_dtype, "session_counts")
         self._sessions = None if session is None else SessionReader(session, self.row_dtype.itemsize, counts_at)
@@ -128,11 +132,14 @@ class BehaviourPredictor:
         """As `run`, for what the stream has: lists, and rows and numbers of this model, which nobody checks again."""
         window = walk(rows, slots, events, self._names, kept=emit, product_keep=self._shelf.keep, risk=self._reader)
         batch = self._answer(window, self._states(window, rows), top)
+        more: dict[str, Any] = {}
         if self.risk is not None and window.signs is not None:
-            batch = replace(batch, risks=self.risk.score(window.signs))
+            more["risks"] = self.risk.score(window.signs)
+        if self.visit is not None:
+            more["next_visit"] = self.visit.days(window.pace)
         if self._sessions is not None:
-            batch = replace(batch, session_purchase=self._sessions.step(window.raw, slots, events, emit))
-        return batch
+            more["session_purchase"] = self._sessions.step(window.raw, slots, events, emit)
+        return replace(batch, **more)
 
     def observe(self, users: int, slots: list[int], events: EventLists, reader: RiskReader) -> Signs:
         """Signs of the events of new users, by the walk alone: what risk is learnt from and measured on."""

@@ -79,9 +79,10 @@ class Pace(NamedTuple):
     visits: float  # baskets, fading
     span: float  # days since the first purchase
     rhythm: float  # mean days between baskets, 0 = unknown
+    token_ms: int  # last token, 0 = none
 
 
-NO_PACE = Pace(-1, 0.0, 0.0, 0.0)
+NO_PACE = Pace(-1, 0.0, 0.0, 0.0, 0)
 
 
 @dataclass(slots=True)
@@ -195,9 +196,9 @@ def walk(
                     if cursor and time_ms > token_ms:
                         (gap_hours,) = SINGLE.unpack(SINGLE.pack((time_ms - token_ms) / HOUR_MS))  # as a float32
                     if begins:
-                        basket, position, pace = 0, 0, NO_PACE
+                        basket, position = 0, 0
                         visits, rhythm = _visit(visits, rhythm, gap_hours)
-                    basket |= 1 << category
+                    basket, pace = basket | 1 << category, pace if time_ms == token_ms and not begins else NO_PACE
                     token_ms, first_ms = time_ms, first_ms or max(time_ms, 1)
                     ring = cursor % RING
                     WORD.pack_into(raw, row + NAME_AT + 4 * ring, names[category])
@@ -236,7 +237,8 @@ def walk(
                 copy += place.basket
                 copy_to[copy : copy + place.basket_bytes] = basket.to_bytes(place.basket_bytes, "little")
                 if pace.time_ms != time_ms:
-                    pace = Pace(time_ms, visits, max(time_ms - first_ms, 0) / DAY_MS if first_ms else 0.0, rhythm)
+                    span = max(time_ms - first_ms, 0) / DAY_MS if first_ms else 0.0
+                    pace = Pace(time_ms, visits, span, rhythm, token_ms)
                 paces[number], hours[number], states[number] = pace, hour & 0xFFFF, state
                 known[number] = bisect_left(habits, NO_HABIT, 0, place.habits)
         if risk is not None:

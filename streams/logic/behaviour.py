@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from hashlib import blake2b
-from itertools import compress, groupby
+from itertools import compress, groupby, repeat
 from operator import attrgetter
 from struct import Struct
 from typing import Any
@@ -23,6 +23,7 @@ from models.predict import NO_EVENT, BehaviourBatch, BehaviourPredictor, EventLi
 from schemas.codec import encode
 from schemas.events import EVENT_TYPES, UserBehaviour
 from schemas.predictions import (
+    Days,
     ModelRef,
     NextCategory,
     NextProduct,
@@ -311,9 +312,10 @@ class BehaviourLogic:
                 shares[cut, 2 * top :].tolist(),
                 risks[cut],
                 sessions[cut],
+                _visits(batch, cut),
                 strict=True,
             )
-            for item, event, categories, products, keys, listed, (*liked, chance), risk, session in rows:
+            for item, event, categories, products, keys, listed, (*liked, chance), risk, session, visit in rows:
                 (topic, partition), offset = item.tp, item.record.offset
                 prediction = UserPrediction(
                     prediction_id=prediction_id(topic, partition, offset),
@@ -332,8 +334,15 @@ class BehaviourLogic:
                     purchase_probability=chance,
                     risk=risk,
                     session_purchase_probability=session,
+                    next_visit_days=visit,
                 )
                 yield encode(prediction)
+
+
+def _visits(batch: BehaviourBatch, cut: slice) -> Iterable[Any]:
+    if batch.next_visit is None:
+        return repeat(UNSET, len(batch.category_ids[cut]))
+    return [UNSET if days is None else Days(*days) for days in batch.next_visit[cut]]
 
 
 def _joined(beginnings: Sequence[bytes], ids: list[int], shares: list[bytes]) -> Any:

@@ -15,6 +15,7 @@ from schemas.letters import DeadLetter
 from schemas.predictions import (
     Attribute,
     Category,
+    Days,
     Explanation,
     ImageWeight,
     ModelRef,
@@ -210,6 +211,19 @@ V1: dict[str, msgspec.Struct] = {
         preferred_attributes=[],
         purchase_probability=0.31,
         session_purchase_probability=0.042,
+    ),
+    "UserPrediction.visit": UserPrediction(
+        prediction_id=prediction_id("user-behaviour", 3, 123_456_789_012),
+        user_id="u",
+        event_id="e-9",
+        as_of=1_763_800_000_123,
+        source=SOURCE,
+        model=MODEL,
+        next_categories=[],
+        next_products=[],
+        preferred_attributes=[],
+        purchase_probability=0.31,
+        next_visit_days=Days(0.521, 3.25, 56.0),
     ),
     "DeadLetter.invalid": DeadLetter(
         source=SOURCE,
