@@ -99,9 +99,14 @@ class VisitModel:
         """(m, FEATURES) -> (m, ENDS) minus log of the share that is not back by the end of each span."""
         if len(x) > AT_ONCE:
             return np.concatenate([self.sums(x[at : at + AT_ONCE]) for at in range(0, len(x), AT_ONCE)])
-        hidden = np.maximum(x @ self._hidden + self._bias, 0)
-        added = np.exp(np.minimum(hidden @ self.weights.out + self.weights.out_bias, MOST))
-        return np.asarray(np.cumsum(added, axis=1))
+        hidden = x @ self._hidden
+        hidden += self._bias
+        np.maximum(hidden, 0, out=hidden)
+        added = hidden @ self.weights.out
+        added += self.weights.out_bias
+        np.minimum(added, MOST, out=added)
+        np.exp(added, out=added)
+        return np.add.accumulate(added, axis=1)
 
 
 def features(pace: Pace) -> tuple[list[float], float]:
