@@ -105,3 +105,6 @@ class BehaviourBatch:
     attribute_share: NDArray[np.float32]  # (m, 3) share of the user's decayed weight
     purchase_probability: NDArray[np.float32]  # (m,) another purchase basket starts within 7 days of the event
     risks: Risks | None = None  # (m,); None: the model has none
+    # (m,) low, middle and high days until the next basket; an entry that is None: not told
+    next_visit: list[tuple[float, float, float] | None] | None = None
+    session_purchase: NDArray[np.float64] | None = None  # (m,) the session still brings a purchase; NaN: not told

@@ -20,6 +20,7 @@ from models.fusion.predictor import GoodsPredictor, load_goods
 from models.image.decode import decode as decode_image
 from models.image.errors import ImageError
 from models.image.guard import GuardedDecoder
+from models.session.log import key as session_key
 from models.taxonomy.predictor import TaxonomyAnswers, TaxonomyPredictor, load_taxonomy
 from models.text.predictor import ProductPredictor, load_products
 from models.tiers import SURE_ABOVE, PredictorRefiner, Refiner, load_tiers, sure
@@ -69,6 +70,7 @@ __all__ = [
     "read_sales_row",
     "sales_columns",
     "sales_of_day",
+    "session_key",
     "stock_outs",
     "sure",
     "with_explanations",

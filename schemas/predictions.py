@@ -191,10 +191,22 @@ class Risk(Struct, omit_defaults=True):
     alarm: bool = False
 
 
+class Days(Struct):
+    """In how many days something happens: 80 % of the times between `low` and `high`, half of them before `median`."""
+
+    low: float
+    median: float
+    high: float
+
+
 class UserPrediction(Struct, kw_only=True):
     """What a user will want next, as seen after one event. Key: user_id; a null value says that the user was erased.
 
     `purchase_probability` is the chance that the user starts another purchase within 7 days of `as_of`.
+    `session_purchase_probability` is the chance that the event's session brings a purchase after it; it is left out
+    where the event has no session or the worker no model of sessions (`models.session`).
+    `next_visit_days` says when the user's next basket begins, in days from `as_of`; 56 days stand for as many or more.
+    It is left out for a user who has bought nothing of a known category yet.
     """
 
     schema: int = 1
@@ -209,6 +221,8 @@ class UserPrediction(Struct, kw_only=True):
     preferred_attributes: list[PreferredAttribute]
     purchase_probability: float
     risk: Risk | UnsetType = UNSET
+    session_purchase_probability: float | UnsetType = UNSET
+    next_visit_days: Days | UnsetType = UNSET
 
 
 def prediction_id(topic: str, partition: int, offset: int, revision: int = FAST) -> str:

@@ -204,8 +204,9 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
         builder.agent(PRODUCT_UPSERT, PRODUCT_FEATURES, features, logic, device, logic.later)
     if "behaviour" in settings.agents:
         state = builder.table(USER_BEHAVIOUR, USER_STATE, shared=False, source_offsets=source_offsets)
+        models = settings.models
         behaviour = BehaviourLogic(
-            load_behaviour(settings.models.behaviour, device, settings.models.risk),
+            load_behaviour(models.behaviour, device, models.risk, models.session, models.visit),
             lambda keys: features.read(0, keys),
             dict.fromkeys((*products.attributes, *(encoder.attributes if encoder is not None else ()))),
             clock,

@@ -85,6 +85,14 @@ class ModelSettings(_Group):
     behaviour: Path | None = Field(None, description="folder of the behaviour artifact; default: the shipped one")
     demand: Path | None = Field(None, description="folder of the demand artifact; default: the shipped one")
     risk: Path | None = Field(None, description="folder of the risk artifact; default: the shipped one")
+    session: Path | None = Field(
+        None,
+        description="folder of the artifact that says whether a session still brings a purchase, `shipped` (fitted on "
+        "an electronics store) or `none`; default: none",
+    )
+    visit: Path | None = Field(
+        None, description="folder of the artifact of the days until the next visit, or `none`; default: the shipped one"
+    )
     top: int = Field(10, ge=1, le=100, description="categories and products in a user prediction")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one inference")
 

@@ -17,9 +17,11 @@ from models.behaviour.network import BehaviourNetwork, Sizes
 from models.behaviour.predictor import BehaviourPredictor
 from models.behaviour.risk_artifact import load_risk
 from models.behaviour.shelf import Shelf
+from models.behaviour.visit_artifact import choose_visit
 from models.columns import ModelInfo
 from models.errors import ArtifactError
 from models.registry import Manifest, content_version, load, save, shipped
+from models.session.predictor import choose_session
 
 KIND = "behaviour"
 NAME = "behaviour-lstm"
@@ -56,8 +58,16 @@ def save_behaviour(
     return save(path, manifest, tensors, {"products": list(products)})
 
 
-def load_behaviour(path: Path | None = None, device: str = "cpu", risk: Path | None = None) -> BehaviourPredictor:
+def load_behaviour(
+    path: Path | None = None,
+    device: str = "cpu",
+    risk: Path | None = None,
+    session: Path | None = None,
+    visit: Path | None = None,
+) -> BehaviourPredictor:
     """The predictor of an artifact folder; None is the one shipped in the package. `risk`: folder of its risk model.
+
+    `session`: what `choose_session` knows; None is none. `visit`: what `choose_visit` knows; None is the shipped one.
 
     Errors: ArtifactError when a file is missing or altered, or its tables and weights do not fit together.
     """
@@ -85,4 +95,5 @@ def load_behaviour(path: Path | None = None, device: str = "cpu", risk: Path | N
             f"{network.sizes.categories} and {len(shelf.category)}; train it again with `shelfstream train behaviour`"
         )
     info = ModelInfo(manifest.name, manifest.version)
-    return BehaviourPredictor(info, categories, products, network, shelf, device, load_risk(risk))
+    beside = load_risk(risk), choose_session(session), choose_visit(visit)
+    return BehaviourPredictor(info, categories, products, network, shelf, device, *beside)

@@ -131,7 +131,7 @@ class Heads:
         out: list[tuple[float, ...]] = []
         for each, count in zip(pace, known, strict=True):
             if each is not last:
-                last, (_, visits, span, rhythm) = each, each  # lines of one basket share one
+                last, (_, visits, span, rhythm, _) = each, each  # lines of one basket share one
                 usual = span / (1 + span / MEMORY_DAYS)  # days that the weights stand for
                 facts = log1p(visits), log1p(span), log1p(rhythm), log1p(usual), 1 / (visits + 0.5), 0.0
                 facts += 1.0, 0.0, 1 / (usual + 1)

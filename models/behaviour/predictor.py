@@ -6,6 +6,7 @@ Training, evaluation, the stream and the files of `predict users` all come throu
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -23,11 +24,14 @@ from models.behaviour.replay import prefix_of, replay
 from models.behaviour.risk import RiskReader, Signs
 from models.behaviour.risk_model import RiskModel
 from models.behaviour.row import PREFIX, blank, byte_of, earlier_dtypes, row_dtype
+from models.behaviour.sessions import SessionReader
 from models.behaviour.shelf import NEAR, Offers, Shelf
+from models.behaviour.visit import VisitModel
 from models.behaviour.walk import EventLists, Window, walk
 from models.behaviour.window import remembered
 from models.columns import BehaviourBatch, EventColumns, ModelInfo
 from models.errors import BatchError
+from models.session.predictor import SessionModel
 from schemas.state import ROW_FORMAT, model_key
 
 CHUNK = 96  # events scored at once: few calls for each, and their features stay in the processor's cache
@@ -54,6 +58,8 @@ class BehaviourPredictor:
         shelf: Shelf,
         device: str = "cpu",
         risk: RiskModel | None = None,
+        session: SessionModel | None = None,
+        visit: VisitModel | None = None,
     ) -> None:
         self.info = info
         self.categories = categories
@@ -70,11 +76,19 @@ class BehaviourPredictor:
         self._network = network.to(self._device).eval()
         self._shelf = shelf
         self.risk = risk
+        self.visit = visit
         self._reader = None if risk is None else risk.reader(categories)
+        counts_at = byte_of(self.row_dtype, "session_counts")
+        self._sessions = None if session is None else SessionReader(session, self.row_dtype.itemsize, counts_at)
         self._offers = Offers(shelf, CHUNK)
         self._heads = Heads(network, CHUNK)
         self._on_device = OnDevice(network, self._device)
         self._encode = Lstm(network) if self._device.type == "cpu" else self._on_device.encode
+
+    @property
+    def counts_sessions(self) -> bool:
+        """Whether it reads the hashes of EventLists for sessions."""
+        return self._sessions is not None
 
     @property
     def network(self) -> BehaviourNetwork:
@@ -118,9 +132,14 @@ class BehaviourPredictor:
         """As `run`, for what the stream has: lists, and rows and numbers of this model, which nobody checks again."""
         window = walk(rows, slots, events, self._names, kept=emit, product_keep=self._shelf.keep, risk=self._reader)
         batch = self._answer(window, self._states(window, rows), top)
-        if self.risk is None or window.signs is None:
-            return batch
-        return replace(batch, risks=self.risk.score(window.signs))
+        more: dict[str, Any] = {}
+        if self.risk is not None and window.signs is not None:
+            more["risks"] = self.risk.score(window.signs)
+        if self.visit is not None:
+            more["next_visit"] = self.visit.days(window.pace)
+        if self._sessions is not None:
+            more["session_purchase"] = self._sessions.step(window.raw, slots, events, emit)
+        return replace(batch, **more)
 
     def observe(self, users: int, slots: list[int], events: EventLists, reader: RiskReader) -> Signs:
         """Signs of the events of new users, by the walk alone: what risk is learnt from and measured on."""

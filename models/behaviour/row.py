@@ -29,8 +29,9 @@
            4A f4     liked_weight  ┘ their decayed weights
            32 u4     recent_id       hashes of the last 8 event ids, the newest first, 0 = none (recent.py)
            40 u1     risk            what is usual for the user, and what the last hours were like (risk.py)
+           40 u1     session_counts  the running session (models/session/counters.py); zero without its model
 
-With H = 64, S = 112, P = 64, A = 8 a row takes 1,976 bytes, of 2,048 that it may take.
+With H = 64, S = 112, P = 64, A = 8 a row takes 2,016 bytes, of 2,048 that it may take.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ NO_PRODUCT = 65_535
 NEW_BASKET = 1  # bit 0 of ring_flags
 RECENT = 8
 RISK_BYTES = 40
+SESSION_BYTES = 40
 
 PREFIX_FIELDS = [
     *ROW_HEADER,
@@ -67,7 +69,8 @@ PREFIX = np.dtype(PREFIX_FIELDS)
 PREFIX_BYTES = PREFIX.itemsize
 RECENT_FIELDS = [("recent_id", "<u4", (RECENT,))]
 RISK_FIELDS = [("risk", "<u1", (RISK_BYTES,))]
-ADDED = [*RECENT_FIELDS, *RISK_FIELDS]  # since the first layout
+SESSION_FIELDS = [("session_counts", "<u1", (SESSION_BYTES,))]
+ADDED = [*RECENT_FIELDS, *RISK_FIELDS, *SESSION_FIELDS]  # since the first layout
 
 
 def row_dtype(
@@ -99,7 +102,11 @@ def row_dtype(
 
 def earlier_dtypes(categories: int, hidden: int, habits: int) -> list[np.dtype[np.void]]:
     """The layouts that rows of such a model had before; each is told from the others by its size."""
-    return [row_dtype(categories, hidden, habits, bought=BOUGHT_FIRST, added=())]
+    shape = categories, hidden, habits
+    return [
+        row_dtype(*shape, bought=BOUGHT_FIRST, added=()),
+        row_dtype(*shape, added=[*RECENT_FIELDS, *RISK_FIELDS]),
+    ]
 
 
 def blank(dtype: np.dtype[np.void], n: int) -> np.ndarray:

@@ -53,6 +53,10 @@ class EventLists(NamedTuple):
     ids: list[int] | None = None  # hashes of the event ids (recent.py); None: rows remember none
     prices: list[float] | None = None  # of one piece, 0 = none
     countries: list[int] | None = None  # risk.py's numbers, 0 = none
+    # Hashes of ids for the counters of sessions (models.session.log.key), 0 = none; None: nothing counts there.
+    session_keys: list[int] | None = None
+    product_keys: list[int] | None = None
+    category_keys: list[int] | None = None
 
     @classmethod
     def of(cls, events: EventColumns) -> EventLists:
@@ -75,9 +79,10 @@ class Pace(NamedTuple):
     visits: float  # baskets, fading
     span: float  # days since the first purchase
     rhythm: float  # mean days between baskets, 0 = unknown
+    token_ms: int  # last token, 0 = none
 
 
-NO_PACE = Pace(-1, 0.0, 0.0, 0.0)
+NO_PACE = Pace(-1, 0.0, 0.0, 0.0, 0)
 
 
 @dataclass(slots=True)
@@ -162,7 +167,7 @@ def walk(
     of_user: dict[int, list[int]] = {}
     for event, slot in enumerate(slots):
         of_user.setdefault(slot, []).append(event)
-    types, categories, products, _, sessions, times_ms, ids, prices, countries = events
+    types, categories, products, _, sessions, times_ms, ids, prices, countries = events[:9]
     for slot, mine in of_user.items():
         row, state = slot * size, slot
         habits, weights = view[row + place.habit : row + place.bought].cast("H"), bought_weights[slot]
@@ -191,9 +196,9 @@ def walk(
                     if cursor and time_ms > token_ms:
                         (gap_hours,) = SINGLE.unpack(SINGLE.pack((time_ms - token_ms) / HOUR_MS))  # as a float32
                     if begins:
-                        basket, position, pace = 0, 0, NO_PACE
+                        basket, position = 0, 0
                         visits, rhythm = _visit(visits, rhythm, gap_hours)
-                    basket |= 1 << category
+                    basket, pace = basket | 1 << category, pace if time_ms == token_ms and not begins else NO_PACE
                     token_ms, first_ms = time_ms, first_ms or max(time_ms, 1)
                     ring = cursor % RING
                     WORD.pack_into(raw, row + NAME_AT + 4 * ring, names[category])
@@ -232,7 +237,8 @@ def walk(
                 copy += place.basket
                 copy_to[copy : copy + place.basket_bytes] = basket.to_bytes(place.basket_bytes, "little")
                 if pace.time_ms != time_ms:
-                    pace = Pace(time_ms, visits, max(time_ms - first_ms, 0) / DAY_MS if first_ms else 0.0, rhythm)
+                    span = max(time_ms - first_ms, 0) / DAY_MS if first_ms else 0.0
+                    pace = Pace(time_ms, visits, span, rhythm, token_ms)
                 paces[number], hours[number], states[number] = pace, hour & 0xFFFF, state
                 known[number] = bisect_left(habits, NO_HABIT, 0, place.habits)
         if risk is not None:

@@ -36,7 +36,7 @@ def remembered(window: Window, at: NDArray[np.int64] | slice) -> Memory:
     now = np.array(window.hours, np.uint16)[at]
     age = np.where(weight > 0, habit.AGE[now[:, None] - kept["habit_hour"]], np.float32(0))
     basket = np.unpackbits(kept["basket"], axis=1, count=categories, bitorder="little").view(bool)
-    visits, span, rhythm = np.array([each[1:] for each in window.pace], np.float32).reshape(-1, 3)[at].T.copy()
+    visits, span, rhythm = np.array([each[1:4] for each in window.pace], np.float32).reshape(-1, 3)[at].T.copy()
     return Memory(
         weight=torch.from_numpy(habit.spread(ids, weight, categories)),
         age=torch.from_numpy(habit.spread(ids, age, categories)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -26,9 +27,15 @@ class Walked:
         return Walked(self.features[rows], self.products[rows], self.categories[rows])
 
 
+@lru_cache(65_536)
 def key(id_: str) -> int:
     """The 32-bit hash of a product's, category's or session's id, never 0."""
     return crc32(id_.encode()) or 1
+
+
+def counted(kind: int, session: int, product: int, category: int, price: float, time_ms: int) -> Event:
+    """An event as the counters read it; session, product and category are keys, 0 = none, and the session has one."""
+    return Event(kind, session, product, category and (category & 0xFFFF or 1), price, time_ms // 1_000)
 
 
 def walk(
@@ -53,7 +60,7 @@ def walk(
         *(prices.tolist(), times_ms.tolist()),
         strict=True,
     ):
-        event = Event(kind, key(str(session)), product, category & 0xFFFF or 1, price, time_ms // 1_000)
+        event = counted(kind, key(str(session)), product, category, price, time_ms)
         states[user], numbers = step(states.get(user, BLANK), event)
         features.append(numbers)
     return Walked(np.array(features, np.float32), np.array(product_keys, np.uint32), np.array(category_keys, np.uint32))

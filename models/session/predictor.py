@@ -24,6 +24,7 @@ from models.session.rates import Rates
 KIND = "session"
 NAME = "session-purchase"
 TABLES = ("product", "category")
+SHIPPED, NONE = Path("shipped"), Path("none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,16 @@ def save_session(path: Path, model: SessionModel, *, metrics: dict[str, Any], tr
         training=training,
     )
     return save(path, manifest, tensors)
+
+
+def choose_session(path: Path | None) -> SessionModel | None:
+    """The model of an artifact folder; "shipped" is the one in the package, "none" or None is none at all.
+
+    Errors: as `load_session`.
+    """
+    if path is None or path == NONE:
+        return None
+    return load_session(None if path == SHIPPED else path)[1]
 
 
 def load_session(path: Path | None = None) -> tuple[ModelInfo, SessionModel]:

@@ -26,6 +26,10 @@ class Rates:
         place = np.minimum(np.searchsorted(self.keys, asked), len(self.keys) - 1)
         return np.where(self.keys[place] == asked, self.gain[place], 0).astype(np.float32)
 
+    def as_dict(self) -> dict[int, float]:
+        """The same, for a few at a time."""
+        return dict(zip(self.keys.tolist(), self.gain.tolist(), strict=True))
+
 
 def fit_rates(keys: Keys, bought: NDArray[np.bool_], users: NDArray[np.int64], prior: float) -> tuple[Rates, Floats]:
     """(n,) events -> the rates of their keys, drawn to the rate of all by `prior` events, and (n,) gains for fitting.

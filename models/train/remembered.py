@@ -119,5 +119,5 @@ def _columns(window: Window) -> tuple[np.ndarray, ...]:
         kept["habit_weight"][used].astype(np.float32),
         habit.AGE[hours][used].astype(np.uint16),
         kept["basket"].copy(),
-        np.array([pace[1:] for pace in window.pace], np.float32),
+        np.array([pace[1:4] for pace in window.pace], np.float32),
     )

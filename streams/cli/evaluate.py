@@ -218,6 +218,24 @@ def risk(
 
 
 @app.command()
+def visit(
+    artifact: Artifact = None,
+    households: Annotated[
+        int | None, typer.Option(min=1, help="Only so many of the households that are kept out; default: all.")
+    ] = None,
+    baselines: Baselines = True,
+    as_json: Json = False,
+) -> None:
+    """How well the days until a household's next basket are told: pinball loss, coverage, error.
+
+    Example: shelfstream evaluate visit --json
+    """
+    from models.evaluate.visit import evaluate
+
+    print_result(evaluate(artifact, households=households, baselines=baselines), as_json)
+
+
+@app.command()
 def taxonomy(
     data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
     artifact: Artifact = None,

@@ -76,6 +76,10 @@ def users(
         Path | None, typer.Option(help="JSON lines of products: their predicted categories serve events without one.")
     ] = None,
     artifact: Artifact = None,
+    session: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the model of sessions, `shipped` or `none`; default: models.session."),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """What users will want next, from their events. Events of a user stand in the order in which they happened.
@@ -85,11 +89,12 @@ def users(
     from models.predict import load_behaviour
     from streams.clock import now_ms
     from streams.collector import calm_collector
+    from streams.config import load_settings
     from streams.offline.users import predict_users
 
     place = _device(device)
     features, attributes = known_products(products, place)
-    model = load_behaviour(artifact, place)
+    model = load_behaviour(artifact, place, session=session or load_settings().models.session)
     calm_collector()
     with reading(input) as lines, _writing(output) as out:
         found = predict_users(model, lines, now_ms, top=top, emit=emit.value, features=features, attributes=attributes)

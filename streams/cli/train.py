@@ -145,6 +145,22 @@ def risk(
 
 
 @app.command()
+def visit(
+    output: Output = Path(".shelfstream/artifacts/visit"),
+    epochs: Epochs = None,
+    seed: Seed = 7,
+    as_json: Json = False,
+) -> None:
+    """Train the model of the days until a user's next basket, on household purchases; and measure it.
+
+    Example: shelfstream train visit --output artifacts/visit
+    """
+    from models.train.visit import train
+
+    print_result(train(output, epochs=epochs, seed=seed), as_json)
+
+
+@app.command()
 def taxonomy(
     data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
     output: Output = Path(".shelfstream/artifacts/taxonomy"),

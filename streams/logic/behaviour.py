@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from hashlib import blake2b
-from itertools import compress, groupby
+from itertools import compress, groupby, repeat
 from operator import attrgetter
 from struct import Struct
 from typing import Any
@@ -19,10 +19,11 @@ import numpy as np
 from faust.types import TP
 from msgspec import UNSET, Raw
 
-from models.predict import NO_EVENT, BehaviourBatch, BehaviourPredictor, EventLists, country_number
+from models.predict import NO_EVENT, BehaviourBatch, BehaviourPredictor, EventLists, country_number, session_key
 from schemas.codec import encode
 from schemas.events import EVENT_TYPES, UserBehaviour
 from schemas.predictions import (
+    Days,
     ModelRef,
     NextCategory,
     NextProduct,
@@ -235,6 +236,11 @@ class BehaviourLogic:
                     if categories[i] < 0:
                         categories[i] = category_ids.get(known.category, -1)
                     attributes[i] = known.attribute_keys[:MAX_ATTRIBUTES]
+        keys: dict[str, list[int]] = {}
+        if self._model.counts_sessions:
+            keys["session_keys"] = [_key(event.session_id) for event in events]
+            keys["product_keys"] = [_key(event.product_id) for event in events]
+            keys["category_keys"] = [_key(event.category or _category(features, event)) for event in events]
         return EventLists(
             types=[TYPE_CODES[event.type] for event in events],
             categories=categories,
@@ -244,6 +250,7 @@ class BehaviourLogic:
             times_ms=[event.occurred_at for event in events],
             prices=[event.price or 0.0 for event in events],
             countries=[country_number(event.country) for event in events],
+            **keys,
         )
 
     def _features_of(self, events: Sequence[UserBehaviour]) -> dict[str | None, ProductFeatures]:
@@ -280,6 +287,9 @@ class BehaviourLogic:
         events: Sequence[UserBehaviour],
     ) -> Iterator[bytes]:
         top, known, ref = self._top, self._attributes, self._ref
+        sessions: list[Any] = [UNSET] * len(fresh)
+        if batch.session_purchase is not None:
+            sessions = [UNSET if chance != chance else chance for chance in batch.session_purchase.tolist()]  # NaN
         chances = batch.purchase_probability[:, None]
         parts = [batch.category_confidence, batch.product_confidence, batch.attribute_share, chances]
         shares = np.concatenate(parts, axis=1, dtype=np.float64)
@@ -301,9 +311,11 @@ class BehaviourLogic:
                 shares[cut, : 2 * top].astype(">f8").view("V8").tolist(),  # as MessagePack writes them
                 shares[cut, 2 * top :].tolist(),
                 risks[cut],
+                sessions[cut],
+                _visits(batch, cut),
                 strict=True,
             )
-            for item, event, categories, products, keys, listed, (*liked, chance), risk in rows:
+            for item, event, categories, products, keys, listed, (*liked, chance), risk, session, visit in rows:
                 (topic, partition), offset = item.tp, item.record.offset
                 prediction = UserPrediction(
                     prediction_id=prediction_id(topic, partition, offset),
@@ -321,8 +333,16 @@ class BehaviourLogic:
                     ],
                     purchase_probability=chance,
                     risk=risk,
+                    session_purchase_probability=session,
+                    next_visit_days=visit,
                 )
                 yield encode(prediction)
+
+
+def _visits(batch: BehaviourBatch, cut: slice) -> Iterable[Any]:
+    if batch.next_visit is None:
+        return repeat(UNSET, len(batch.category_ids[cut]))
+    return [UNSET if days is None else Days(*days) for days in batch.next_visit[cut]]
 
 
 def _joined(beginnings: Sequence[bytes], ids: list[int], shares: list[bytes]) -> Any:
@@ -342,6 +362,15 @@ def _joined(beginnings: Sequence[bytes], ids: list[int], shares: list[bytes]) ->
 def _array(length: int) -> bytes:
     """The first bytes of an encoded array."""
     return encode([None] * length)[: -length or None]
+
+
+def _key(id_: str | None) -> int:
+    return session_key(id_) if id_ else 0
+
+
+def _category(features: dict[str | None, ProductFeatures], event: UserBehaviour) -> str | None:
+    known = features.get(event.product_id)
+    return known.category if known is not None else None
 
 
 @lru_cache(65536)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,8 +31,8 @@ HOUR_MS = 3_600_000
 
 @cache
 def behaviour_model() -> BehaviourPredictor:
-    """As shipped."""
-    return load_behaviour()
+    """As shipped, with the model of sessions."""
+    return load_behaviour(session=Path("shipped"))
 
 
 @cache
@@ -83,6 +84,7 @@ def events(draw: st.DrawFn) -> Cut:
                     category=draw(st.none() | chosen),
                     product_id=draw(st.none() | st.sampled_from(model.products[:8])),
                     session_id=draw(st.sampled_from([None, "a", "b"])),
+                    price=draw(st.sampled_from([None, 3.5, 400.0])),
                     occurred_at=NOW_MS + draw(st.integers(0, 100)) * HOUR_MS,
                     **({"event_id": draw(st.sampled_from("xyz"))} if draw(st.booleans()) else {}),
                 )

@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from models.predict import BehaviourPredictor, EventLists, event_hash
 from schemas.events import EVENT_TYPES, UserBehaviour
-from schemas.predictions import ModelRef, NextCategory, NextProduct, Risk, Source, UserPrediction, prediction_id
+from schemas.predictions import Days, ModelRef, NextCategory, NextProduct, Risk, Source, UserPrediction, prediction_id
 
 Models = Mapping[str, BehaviourPredictor]  # by version
 
@@ -81,6 +81,7 @@ class Replay:
             risk=UNSET
             if batch.risks is None
             else Risk(float(batch.risks.scores[0]), [], alarm=bool(batch.risks.scores[0] >= batch.risks.alarm)),
+            next_visit_days=Days(*batch.next_visit[0]) if batch.next_visit and batch.next_visit[0] else UNSET,
         )
 
     def difference(self, user: str, stored: bytes) -> str:

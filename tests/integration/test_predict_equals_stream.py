@@ -38,7 +38,7 @@ def test_files_and_stream_are_answered_alike(place: Place, start_worker: StartWo
     upserts = [products.decode(line) for line in lines("products.jsonl")]
     happened = [events.decode(line) for line in lines("events.jsonl")]
     place.send("product-upsert", [Record(0, each.product_id.encode(), encode(each)) for each in upserts])
-    start_worker(models_behaviour="")  # the shipped one
+    start_worker(models_behaviour="", models_session="shipped")  # the shipped ones
     categories = place.read("product-categories", at_least=len(upserts))
     attributes = place.read("product-attributes", at_least=len(upserts))
     place.send("user-behaviour", [Record(0, each.user_id.encode(), encode(each)) for each in happened])
@@ -52,14 +52,18 @@ def test_files_and_stream_are_answered_alike(place: Place, start_worker: StartWo
         assert _same(line["attributes"], json.loads(json.dumps(told["attributes"])))
 
     files = ("--input", str(EXAMPLES / "events.jsonl"), "--products", str(EXAMPLES / "products.jsonl"))
-    by_file = predicted("users", *files, "--emit", "every")
+    by_file = predicted("users", *files, "--emit", "every", "--session", "shipped")
     for line, prediction in zip(by_file, streamed, strict=True):
         stream_line = msgspec.to_builtins(prediction)
         for part in ("user_id", "event_id", "as_of", "model"):
             assert line[part] == stream_line[part]
-        for part in ("next_categories", "next_products", "preferred_attributes"):
-            assert _same(line[part], stream_line[part])
-        assert line["purchase_probability"] == pytest.approx(stream_line["purchase_probability"], abs=1e-5)
+        for part in ("next_categories", "next_products", "preferred_attributes", "next_visit_days"):
+            assert _same(line.get(part), stream_line.get(part))
+        for part in ("purchase_probability", "session_purchase_probability"):
+            assert (part in line) == (part in stream_line)
+            assert line.get(part) == pytest.approx(stream_line.get(part), abs=1e-5)
+    for part in ("session_purchase_probability", "next_visit_days"):
+        assert any(part in line for line in by_file)
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -16,6 +16,7 @@ ODD = predictor(
     sizes=Sizes(CATEGORIES + 9, hidden=5, embedding=6, basket=4, profile=4, mixer=4, habits=5)
 )  # odd row size
 TOLERANCE = 1e-5
+BESIDE = {"risks", "session_purchase", "next_visit"}  # of models of their own, which have tests of theirs
 
 
 def assert_same_rows(left: np.ndarray, right: np.ndarray) -> None:
@@ -27,7 +28,7 @@ def assert_same_rows(left: np.ndarray, right: np.ndarray) -> None:
 
 
 def assert_same_answers(whole: list[BehaviourBatch], single: list[BehaviourBatch]) -> None:
-    for name in set(BehaviourBatch.__slots__) - {"risks"}:  # none without a risk model: test_risk.py
+    for name in set(BehaviourBatch.__slots__) - BESIDE:
         left = np.concatenate([getattr(batch, name) for batch in whole])
         right = np.concatenate([getattr(batch, name) for batch in single])
         if name in ("category_confidence", "product_confidence", "attribute_share", "purchase_probability"):

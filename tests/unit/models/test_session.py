@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from models.errors import ArtifactError
 from models.evaluate.store import walked_of
+from models.session.chances import Chances
 from models.session.counters import BLANK, CART, DTYPE, FEATURES, LAYOUT, PURCHASE, VIEW, Event, step
 from models.session.log import Walked, key
-from models.session.predictor import SessionModel, load_session, save_session
+from models.session.network import INPUTS
+from models.session.predictor import SessionModel, answer, load_session, save_session
 from models.session.rates import Rates, fit_rates
 from models.train.session_fit import fit
 from tests.unit.models.shops import load_log, log
@@ -136,6 +138,13 @@ def test_a_cart_makes_a_purchase_likelier(fitted: tuple[SessionModel, Walked, np
     carted = walked.features[:, FEATURES.index("is_cart")] == 1
     assert chance[carted].mean() > 3 * chance[~carted].mean()
     assert abs(chance.mean() - later.mean()) < 0.05
+
+
+def test_numpy_answers_as_the_network_does() -> None:
+    _, model = load_session()
+    inputs = np.random.default_rng(2).normal(1, 3, (200, INPUTS)).astype(np.float32)
+    inputs[0], inputs[1] = 1e6, -1e6
+    np.testing.assert_allclose(Chances(model.network).of(inputs), answer(model.network, inputs), atol=2e-6)
 
 
 def test_a_stored_model_answers_as_before(fitted: tuple[SessionModel, Walked, np.ndarray], tmp_path: Path) -> None:

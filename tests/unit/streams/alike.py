@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from schemas.predictions import Risk, UserPrediction
 
@@ -42,4 +43,8 @@ def assert_same_prediction(mine: UserPrediction, theirs: UserPrediction) -> None
     if isinstance(risk, Risk) and isinstance(other, Risk):
         assert abs(risk.score - other.score) <= WITHIN, f"{place}: {risk} and {other}"
         assert risk.alarm == other.alarm, f"{place}: {risk} and {other}"
+    chance, other_chance = a.pop("session_purchase_probability"), b.pop("session_purchase_probability")
+    assert (chance is UNSET) == (other_chance is UNSET), place
+    if chance is not UNSET:
+        assert abs(chance - other_chance) <= WITHIN, place
     assert a == b, place
