@@ -46,5 +46,7 @@ class Options:
     device: str = "cpu"
     place: RunPlace = NOWHERE
     study: Path | None = None  # a finished search whose best values are taken
+    teacher: Path | None = None  # SHIPPED or the folder of a tower whose answers are learnt too; None = labels alone
+    teacher_cache: Path | None = None  # folder that keeps a teacher's answers
     baselines: bool = True
     progress: bool = True

@@ -38,6 +38,16 @@ def products(
     study: Annotated[
         Path | None, typer.Option(help="File of the search; without --search, train with the best it found.")
     ] = None,
+    teacher: Annotated[
+        str,
+        typer.Option(
+            help="Of the preset fast: an encoder tower whose answers it learns too. shipped, or a folder with a tower "
+            "of the shipped fast tier, or one with both as products and products-encoder; none: labels alone."
+        ),
+    ] = "none",
+    teacher_cache: Annotated[
+        Path, typer.Option(help="Folder that keeps what a teacher answered: asking takes minutes.")
+    ] = Path(".shelfstream/teacher"),
     as_json: Json = False,
     progress: Progress = True,
 ) -> None:
@@ -55,7 +65,16 @@ def products(
     from models.train.presets import door
 
     place = RunPlace(checkpoint_dir, resume, log_dir)
-    options = Options(epochs=epochs, seed=seed, device=device, place=place, study=study, progress=progress)
+    options = Options(
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        place=place,
+        study=study,
+        teacher=None if teacher == "none" else Path(teacher),
+        teacher_cache=teacher_cache,
+        progress=progress,
+    )
     if folds:
         result = door(preset, "cross_validate")(data, folds, options)
     elif trials:
