@@ -1,4 +1,4 @@
-"""What a teacher does for the fast tier: `python -m models.evaluate.distillation --data DIR --json`.
+"""What a teacher or other sampling does to the fast tier: `python -m models.evaluate.distillation --data DIR --json`.
 
 The fast tier is fitted with each method from the same seeds for the same number of epochs, stored, calibrated on bucket
 9 and measured on bucket 0, beside the teacher. Buckets 2-8 teach; the teacher is asked about their titles only.
@@ -41,13 +41,15 @@ from models.train.products import NAME, RECIPES
 from models.train.seeds import one_thread
 from models.train.title_artifact import fit_artifact
 from models.train.title_fit import Recipe
+from models.train.title_sampling import Sampling
 from models.train.title_teacher import SHIPPED, Teacher, load_teacher
 
 TEACHER, PLAIN = "the teacher itself", "labels alone"
-METHODS: Mapping[str, Distillation | None] = {
-    PLAIN: None,
-    "teacher on the titles": Distillation(copies=0),
-    "teacher on altered titles too": Distillation(),
+METHODS: Mapping[str, tuple[Distillation | None, Sampling]] = {
+    PLAIN: (None, "once"),
+    "teacher on the titles": (Distillation(copies=0), "once"),
+    "teacher on altered titles too": (Distillation(), "once"),
+    "labels alone, square-root sampling": (None, "square-root"),
 }
 Key = tuple[str, str]  # domain and task
 
@@ -81,8 +83,10 @@ def evaluate(
             found[method] = []
             for seed in seeds:
                 bar.set_postfix(method=method, seed=seed)
-                place = RunPlace(checkpoints, resume=True).part(f"{method.replace(' ', '-')}-{seed}")
-                found[method].append(_fitted(sets, asked, METHODS[method], chosen, seed, place, progress))
+                place = RunPlace(checkpoints, resume=True).part(f"{method.replace(',', '').replace(' ', '-')}-{seed}")
+                how, sampling = METHODS[method]
+                drawn = [replace(recipe, sampling=sampling) for recipe in chosen]
+                found[method].append(_fitted(sets, asked, how, drawn, seed, place, progress))
                 bar.update()
             seconds[method] = round((process_time() - began) / len(seeds), 1)
         found[TEACHER] = [_cases(sets, asked.predictor.chosen(refined=True), asked.predictor.layout)]

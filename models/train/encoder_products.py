@@ -43,6 +43,8 @@ def train(data: Path, output: Path, options: Options, *, fast: Path | None = Non
     """
     if options.teacher is not None:
         raise TrainingError("the preset encoder makes teachers and has none; leave --teacher out")
+    if options.sampling is not None:
+        raise TrainingError("the preset encoder draws titles by a rule of its own; leave --sampling out")
     recipe = RECIPE if options.epochs is None else replace(RECIPE, epochs=options.epochs)
     sets = catalogues.load(data)
     predictor = load_products(fast)

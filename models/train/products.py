@@ -147,7 +147,8 @@ def _teacher(options: Options) -> Teacher | None:
 
 
 def _recipes(options: Options) -> Sequence[Recipe]:
-    """The recipes with what the options change: the best of a study in the first, the number of epochs in all."""
+    """The recipes with what the options change: the best of a study in the first, epochs and sampling in all."""
     first = replace(RECIPES[0], **best_of(options.study, NAME)) if options.study else RECIPES[0]
-    recipes = (first, *RECIPES[1:])
-    return [recipe if options.epochs is None else replace(recipe, epochs=options.epochs) for recipe in recipes]
+    given = {"epochs": options.epochs, "sampling": options.sampling}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return [replace(recipe, **changes) for recipe in (first, *RECIPES[1:])]

@@ -22,6 +22,7 @@ from models.train.rates import Rates
 from models.train.seeds import seeded
 from models.train.team import Rows, Team
 from models.train.title_examples import Examples
+from models.train.title_sampling import Sampling, sampler
 from models.train.title_targets import Targets
 
 
@@ -42,6 +43,7 @@ class Recipe:
     emptied: float = 0.01  # share of titles shown without any n-gram: what is unreadable gets the base rates
     count_power: float = 0.75  # a title in k rows weighs k**count_power
     at_least: int = 4  # titles an n-gram must be seen in to get a row
+    sampling: Sampling = "once"  # how often an epoch visits a title
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class TitleTask:
         self._bags, self._held_out = (self.vocabulary.bags(ngrams(part.titles)) for part in (given, validation))
         self.network = TitleNetwork(len(self.vocabulary), recipe.size, layout, recipe.dropout)
         self._targets = Targets(given, layout, recipe.count_power, lessons)
+        self._drawn = sampler(given, layout, recipe.sampling)
         self._validation, self._layout, self._recipe = validation, layout, recipe
 
     @property
@@ -118,7 +121,7 @@ class TitleTask:
 
     def order(self, random: np.random.Generator) -> list[Rows]:
         """Batches of titles of all domains, mixed."""
-        order = random.permutation(len(self._bags))
+        order = self._drawn(random)
         return [order[first : first + self._recipe.batch] for first in range(0, len(order), self._recipe.batch)]
 
     def loss(self, rows: Rows, random: np.random.Generator) -> Tensor:

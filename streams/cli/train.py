@@ -48,6 +48,10 @@ def products(
     teacher_cache: Annotated[
         Path, typer.Option(help="Folder that keeps what a teacher answered: asking takes minutes.")
     ] = Path(".shelfstream/teacher"),
+    sampling: Annotated[
+        str | None,
+        typer.Option(help="Of the preset fast: once, each title once an epoch; square-root, rare labels more often."),
+    ] = None,
     as_json: Json = False,
     progress: Progress = True,
 ) -> None:
@@ -63,6 +67,11 @@ def products(
         raise typer.BadParameter("--resume needs the --checkpoint-dir to resume from")
     from models.train.options import Options, RunPlace
     from models.train.presets import door
+    from models.train.title_sampling import SAMPLINGS
+
+    drawn = next((name for name in SAMPLINGS if name == sampling), None)
+    if drawn != sampling:
+        raise typer.BadParameter(f"there is no sampling {sampling}; choose of {', '.join(SAMPLINGS)}")
 
     place = RunPlace(checkpoint_dir, resume, log_dir)
     options = Options(
@@ -73,6 +82,7 @@ def products(
         study=study,
         teacher=None if teacher == "none" else Path(teacher),
         teacher_cache=teacher_cache,
+        sampling=drawn,
         progress=progress,
     )
     if folds:
