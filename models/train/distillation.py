@@ -4,8 +4,8 @@
                                   └──► teacher ──► softened by T, soft ──┴──► loss
     the same, altered, without a label ──► teacher ──► softened by T ────┘
 
-A teacher knows the titles that it was fitted on by heart, and says little more about them than their labels do. Altered
-ones it has not read, and what it says of those is what it has understood.
+A teacher is surer of the titles that it was fitted on than of others. Altered ones it has not read, and what it says of
+those is what it has understood.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Distillation:
 
     share: float = 0.5  # of the loss of a labelled title that is the teacher's
     temperature: float = 2.0  # softens the answers of both: above 1 the unlikely labels are heard too
-    copies: int = 1  # altered titles for each training title
+    copies: int = 0  # altered titles for each training title; they did not pay, see docs/training.md
 
 
 @dataclass(frozen=True, slots=True)
