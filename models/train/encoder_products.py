@@ -18,6 +18,7 @@ from models.columns import ProductBatch, ProductColumns
 from models.data import catalogues
 from models.data.splits import TRAIN, VALIDATION
 from models.data.titles import LabelledTitles
+from models.errors import TrainingError
 from models.evaluate.products import evaluate
 from models.registry import load, save
 from models.text.predictor import ProductPredictor, load_products, sureness
@@ -40,6 +41,10 @@ def train(data: Path, output: Path, options: Options, *, fast: Path | None = Non
     processes, only the first stores and measures; the others give nothing. Errors: DataError when a data set is
     missing, ArtifactError when the fast tier is, TrainingError.
     """
+    if options.teacher is not None:
+        raise TrainingError("the preset encoder makes teachers and has none; leave --teacher out")
+    if options.sampling is not None:
+        raise TrainingError("the preset encoder draws titles by a rule of its own; leave --sampling out")
     recipe = RECIPE if options.epochs is None else replace(RECIPE, epochs=options.epochs)
     sets = catalogues.load(data)
     predictor = load_products(fast)

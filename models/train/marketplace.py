@@ -41,8 +41,11 @@ def train(data: Path, output: Path, options: Options, cache: Path | None = None)
     """
     from models.evaluate.marketplace import evaluate
 
-    if options.place != NOWHERE or options.study is not None or options.device != "cpu":
-        raise TrainingError("the preset hybrid is fitted on the processor, without checkpoints, logs or a study")
+    unused = (options.study, options.teacher, options.sampling) != (None, None, None)
+    if options.place != NOWHERE or unused or options.device != "cpu":
+        raise TrainingError(
+            "the preset hybrid is fitted on the processor, without checkpoints, logs, study, teacher or sampling"
+        )
     goods = marketplace.load(data)
     recipe = Recipe() if options.epochs is None else replace(Recipe(), epochs=options.epochs)
     reader = GoodsReader()

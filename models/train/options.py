@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.train.checkpoint import EVERY_S, Checkpoints
+from models.train.title_sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +47,8 @@ class Options:
     device: str = "cpu"
     place: RunPlace = NOWHERE
     study: Path | None = None  # a finished search whose best values are taken
+    teacher: Path | None = None  # SHIPPED or the folder of a tower whose answers are learnt too; None = labels alone
+    teacher_cache: Path | None = None  # folder that keeps a teacher's answers
+    sampling: Sampling | None = None  # how often an epoch visits a title; None = the preset's own
     baselines: bool = True
     progress: bool = True

@@ -1,4 +1,4 @@
-"""Train the fast product model: `shelfstream train products --preset fast`.
+"""Train the fast product model: `shelfstream train products --preset fast`, with --teacher after an encoder tower.
 
 Buckets 2-8 teach, bucket 9 stops and calibrates, bucket 0 measures; bucket 1 is never read. The figures are those of
 the stored, rounded weights, beside baselines fitted in the same run.
@@ -20,6 +20,7 @@ from models.registry import with_metrics
 from models.text.network import Size
 from models.text.predictor import load_products
 from models.train import folds as turns
+from models.train.distillation import Distillation, lessons
 from models.train.options import Options
 from models.train.search import Choice, Floats, Space, Watch, best_of
 from models.train.search import search as search_on
@@ -29,6 +30,7 @@ from models.train.title_artifact import fit_artifact
 from models.train.title_examples import examples
 from models.train.title_fit import Recipe, fit
 from models.train.title_layout import layout_of
+from models.train.title_teacher import Teacher, load_teacher
 
 NAME = "shelfstream-products"
 RECIPES = (
@@ -72,6 +74,7 @@ def train(data: Path, output: Path, options: Options) -> dict[str, Any]:
             seed=options.seed,
             place=options.place,
             team=team,
+            teacher=_teacher(options),
             progress=options.progress,
         )
     if not team.first:
@@ -87,6 +90,11 @@ def cross_validate(data: Path, count: int, options: Options) -> dict[str, Any]:
 
     Folds are of buckets 2-9. Value and range are over the folds. Errors: DataError, TrainingError.
     """
+    if options.teacher is not None:
+        raise TrainingError(
+            "a teacher was fitted on titles of every fold and would tell the answers of the one that measures; leave "
+            "--teacher or --folds out"
+        )
     recipes = _recipes(options)
     figures = []
     for number, sets in enumerate(turns.folds(catalogues.load(data), count, options.seed)):
@@ -114,18 +122,33 @@ def search(data: Path, trials: int, options: Options) -> dict[str, Any]:
     training = examples(taught, layout)
     validation = examples([part.where([VALIDATION]) for part in sets], layout)
     recipe = _recipes(replace(options, study=None))[0]
-
-    def error(values: dict[str, Any], watch: Watch) -> float:
-        tried = replace(recipe, **values)
-        fitted = fit(training, validation, layout, tried, seed=options.seed, watch=watch, progress=options.progress)
-        return min(fitted.errors)
+    teacher = _teacher(options)
 
     with one_thread():
+        taken = None
+        if teacher is not None:
+            taken = lessons(training, layout, teacher, Distillation(), seed=options.seed, progress=options.progress)
+
+        def error(values: dict[str, Any], watch: Watch) -> float:
+            fitted = fit(
+                *(training, validation, layout, replace(recipe, **values)),
+                seed=options.seed,
+                lessons=taken,
+                watch=watch,
+                progress=options.progress,
+            )
+            return min(fitted.errors)
+
         return search_on(error, SPACE, trials, options.study, name=NAME, seed=options.seed)
 
 
+def _teacher(options: Options) -> Teacher | None:
+    return None if options.teacher is None else load_teacher(options.teacher, options.teacher_cache)
+
+
 def _recipes(options: Options) -> Sequence[Recipe]:
-    """The recipes with what the options change: the best of a study in the first, the number of epochs in all."""
+    """The recipes with what the options change: the best of a study in the first, epochs and sampling in all."""
     first = replace(RECIPES[0], **best_of(options.study, NAME)) if options.study else RECIPES[0]
-    recipes = (first, *RECIPES[1:])
-    return [recipe if options.epochs is None else replace(recipe, epochs=options.epochs) for recipe in recipes]
+    given = {"epochs": options.epochs, "sampling": options.sampling}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return [replace(recipe, **changes) for recipe in (first, *RECIPES[1:])]

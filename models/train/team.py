@@ -60,6 +60,15 @@ class Team:
         distributed.broadcast(shared, src=0)
         return float(shared.item())
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The first process alone, then all others at once: for work that leaves files which the others can read."""
+        if not self.first:
+            self.agree(0.0)
+        yield
+        if self.first:
+            self.agree(0.0)
+
 
 @contextmanager
 def joined() -> Iterator[Team]:

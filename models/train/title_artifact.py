@@ -16,6 +16,7 @@ from models.text.compact import member, pack
 from models.text.layout import Layout
 from models.text.ngrams import BITS, CHARACTER_RUNS, MAX_CODE_POINTS, ngrams
 from models.text.predictor import KIND
+from models.train.distillation import Distillation, lessons
 from models.train.options import NOWHERE, RunPlace
 from models.train.seeds import one_thread
 from models.train.team import Team
@@ -23,6 +24,7 @@ from models.train.temperature import temperature
 from models.train.title_examples import Examples, examples
 from models.train.title_fit import Recipe, fit, logits
 from models.train.title_layout import layout_of
+from models.train.title_teacher import Teacher
 
 
 def fit_artifact(
@@ -34,17 +36,24 @@ def fit_artifact(
     seed: int,
     place: RunPlace = NOWHERE,
     team: Team | None = None,
+    teacher: Teacher | None = None,
+    how: Distillation | None = None,
     progress: bool,
 ) -> Manifest:
     """Fit on buckets 2-8, stop and calibrate on 9, store. Measuring it is models.evaluate's job.
 
-    Each member has folders `member-k` of its own inside the `place`. The first process of a `team` stores.
+    Each member has folders `member-k` of its own inside the `place`. The first process of a `team` stores. A `teacher`
+    is asked about the titles of buckets 2-8 only; `how` it is heeded (None = as `Distillation` has it).
     """
     taught = [part.where(TRAIN) for part in sets]
     layout = layout_of(taught)
     training = examples(taught, layout)
     validation = examples([part.where([VALIDATION]) for part in sets], layout)
     with one_thread():
+        taken = None
+        if teacher is not None:
+            with (team or Team()).turn():  # the others find in the cache what the first has asked
+                taken = lessons(training, layout, teacher, how or Distillation(), seed=seed, progress=progress)
         fitted = [
             fit(
                 training,
@@ -54,6 +63,7 @@ def fit_artifact(
                 seed=seed,
                 place=place.part(f"member-{number}"),
                 team=team,
+                lessons=taken,
                 progress=progress,
             )
             for number, recipe in enumerate(recipes)
@@ -86,6 +96,7 @@ def fit_artifact(
             "calibrated_on_bucket": VALIDATION,
             "rows": {part.domain: len(part) for part in taught},
             "data": {part.domain: part.fingerprint() for part in sets},
+            **({} if taken is None else {"teacher": {"version": taken.teacher, **asdict(taken.how)}}),
         },
     )
     if team is not None and not team.first:

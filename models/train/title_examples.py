@@ -55,3 +55,28 @@ def examples(parts: Sequence[LabelledTitles], layout: Layout) -> Examples:
         starts.append(len(titles))
     domains = np.repeat(np.arange(len(parts)), np.diff(starts))
     return Examples(titles, domains, np.array(starts), counts)
+
+
+def unlabelled(titles: Sequence[Sequence[str]], layout: Layout) -> Examples:
+    """Distinct titles of each domain, in the order of the layout, of which no label is known."""
+    starts = np.concatenate(([0], np.cumsum([len(own) for own in titles])))
+    counts = {
+        head.key: np.zeros((len(own), len(head.labels)), dtype=np.float32)
+        for own, domain in zip(titles, layout.domains, strict=True)
+        for head in domain.heads
+    }
+    domains = np.repeat(np.arange(len(titles)), np.diff(starts))
+    return Examples([title for own in titles for title in own], domains, starts, counts)
+
+
+def together(one: Examples, other: Examples, layout: Layout) -> Examples:
+    """Both as one, domain by domain; the titles of `other` come after those of `one`."""
+    titles: list[str] = []
+    counts: dict[str, NDArray[np.float32]] = {}
+    for place, domain in enumerate(layout.domains):
+        for given in (one, other):
+            titles += given.titles[int(given.starts[place]) : int(given.starts[place + 1])]
+        for head in domain.heads:
+            counts[head.key] = np.concatenate([one.counts[head.key], other.counts[head.key]])
+    starts = one.starts + other.starts
+    return Examples(titles, np.repeat(np.arange(len(layout.domains)), np.diff(starts)), starts, counts)

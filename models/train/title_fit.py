@@ -15,12 +15,14 @@ from models.text.committee import DOMAIN, Member
 from models.text.layout import Layout
 from models.text.network import Size, TitleNetwork
 from models.text.ngrams import GROUPS, ngrams
+from models.train.distillation import Lessons
 from models.train.loop import Settings, run
 from models.train.options import NOWHERE, RunPlace
 from models.train.rates import Rates
 from models.train.seeds import seeded
 from models.train.team import Rows, Team
 from models.train.title_examples import Examples
+from models.train.title_sampling import Sampling, sampler
 from models.train.title_targets import Targets
 
 
@@ -41,6 +43,7 @@ class Recipe:
     emptied: float = 0.01  # share of titles shown without any n-gram: what is unreadable gets the base rates
     count_power: float = 0.75  # a title in k rows weighs k**count_power
     at_least: int = 4  # titles an n-gram must be seen in to get a row
+    sampling: Sampling = "once"  # how often an epoch visits a title
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +63,21 @@ def fit(
     seed: int,
     place: RunPlace = NOWHERE,
     team: Team | None = None,
+    lessons: Lessons | None = None,
     watch: Callable[[int, float], None] | None = None,
     progress: bool = True,
 ) -> Fitted:
-    """Fit on `training`, stop by `validation`. Equal seeds give equal weights on one thread of the same machine."""
+    """Fit on `training`, stop by `validation`. Equal seeds give equal weights on one thread of the same machine.
+
+    `lessons` are of these titles and more: with them a teacher has a say.
+    """
     random = seeded(seed)
-    task = TitleTask(training, validation, layout, recipe)
-    steps = math.ceil(len(training) / recipe.batch) * recipe.epochs
+    task = TitleTask(training, validation, layout, recipe, lessons)
+    steps = math.ceil(task.visited / recipe.batch) * recipe.epochs
     optimizer = _optimizer(task.network, recipe)
     identity = {"recipe": asdict(recipe), "seed": seed, "titles": [training.fingerprint(), validation.fingerprint()]}
+    if lessons is not None:
+        identity["teacher"] = [lessons.teacher, asdict(lessons.how), lessons.titles.fingerprint()]
     errors = run(
         task,
         optimizer,
@@ -88,20 +97,35 @@ class TitleTask:
     """All heads of a layout, learnt from the titles of their domains. Judged by error, not by loss: the loss soon grows
     with confidence alone, which the temperatures mend afterwards."""
 
-    def __init__(self, training: Examples, validation: Examples, layout: Layout, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        training: Examples,
+        validation: Examples,
+        layout: Layout,
+        recipe: Recipe,
+        lessons: Lessons | None = None,
+    ) -> None:
+        # Of the titles alone: forms that somebody made must not bring n-grams into the artifact.
         self.vocabulary = Vocabulary.seen(training.titles, recipe.at_least, recipe.groups)
-        self._bags, self._held_out = (self.vocabulary.bags(ngrams(given.titles)) for given in (training, validation))
+        given = training if lessons is None else lessons.titles
+        self._bags, self._held_out = (self.vocabulary.bags(ngrams(part.titles)) for part in (given, validation))
         self.network = TitleNetwork(len(self.vocabulary), recipe.size, layout, recipe.dropout)
-        self._targets = Targets(training, layout, recipe.count_power)
+        self._targets = Targets(given, layout, recipe.count_power, lessons)
+        self._drawn = sampler(given, layout, recipe.sampling)
         self._validation, self._layout, self._recipe = validation, layout, recipe
+
+    @property
+    def visited(self) -> int:
+        """Titles of an epoch."""
+        return len(self._bags)
 
     def order(self, random: np.random.Generator) -> list[Rows]:
         """Batches of titles of all domains, mixed."""
-        order = random.permutation(len(self._bags))
+        order = self._drawn(random)
         return [order[first : first + self._recipe.batch] for first in range(0, len(order), self._recipe.batch)]
 
     def loss(self, rows: Rows, random: np.random.Generator) -> Tensor:
-        """Cross-entropy of the domain and of every head, on thinned bags."""
+        """Cross-entropy of the domain and of every head, on thinned bags; a teacher reads its titles whole."""
         bags = self._bags.take(rows)
         if self._recipe.thinning or self._recipe.emptied:
             bags = bags.thinned(self._recipe.thinning, self._recipe.emptied, random)

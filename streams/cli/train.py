@@ -38,6 +38,20 @@ def products(
     study: Annotated[
         Path | None, typer.Option(help="File of the search; without --search, train with the best it found.")
     ] = None,
+    teacher: Annotated[
+        str,
+        typer.Option(
+            help="Of the preset fast: an encoder tower whose answers it learns too. shipped, or a folder with a tower "
+            "of the shipped fast tier, or one with both as products and products-encoder; none: labels alone."
+        ),
+    ] = "none",
+    teacher_cache: Annotated[
+        Path, typer.Option(help="Folder that keeps what a teacher answered: asking takes minutes.")
+    ] = Path(".shelfstream/teacher"),
+    sampling: Annotated[
+        str | None,
+        typer.Option(help="Of the preset fast: once, each title once an epoch; square-root, rare labels more often."),
+    ] = None,
     as_json: Json = False,
     progress: Progress = True,
 ) -> None:
@@ -53,9 +67,24 @@ def products(
         raise typer.BadParameter("--resume needs the --checkpoint-dir to resume from")
     from models.train.options import Options, RunPlace
     from models.train.presets import door
+    from models.train.title_sampling import SAMPLINGS
+
+    drawn = next((name for name in SAMPLINGS if name == sampling), None)
+    if drawn != sampling:
+        raise typer.BadParameter(f"there is no sampling {sampling}; choose of {', '.join(SAMPLINGS)}")
 
     place = RunPlace(checkpoint_dir, resume, log_dir)
-    options = Options(epochs=epochs, seed=seed, device=device, place=place, study=study, progress=progress)
+    options = Options(
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        place=place,
+        study=study,
+        teacher=None if teacher == "none" else Path(teacher),
+        teacher_cache=teacher_cache,
+        sampling=drawn,
+        progress=progress,
+    )
     if folds:
         result = door(preset, "cross_validate")(data, folds, options)
     elif trials:

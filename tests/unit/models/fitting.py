@@ -63,6 +63,10 @@ def train(folder: Path, *, batch: int, noise: float, resume: bool = False) -> di
     )
     place = RunPlace(folder / "checkpoints", resume, folder / "logs", every_s=0.0)
     with one_thread(), joined() as team:
+        folder.mkdir(exist_ok=True)
+        with team.turn():  # each writes down who was there before it
+            found = sorted(file.name for file in folder.glob("turn-*"))
+            (folder / f"turn-{team.rank}").write_text(json.dumps(found))
         held = examples([part.where([VALIDATION])], layout)
         fitted = fit(examples([taught], layout), held, layout, recipe, seed=3, place=place, team=team, progress=False)
     return {"errors": fitted.errors, "sha256": digest(fitted)} if team.first else {}

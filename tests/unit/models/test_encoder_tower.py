@@ -9,29 +9,13 @@ import numpy as np
 import pytest
 
 from models.columns import ProductColumns
-from models.data.splits import TEST, TRAIN, VALIDATION
+from models.data.splits import TEST
 from models.data.titles import LabelledTitles
 from models.errors import ArtifactError, BatchError
 from models.evaluate.products import answer
 from models.registry import load, save
 from models.text.predictor import ProductPredictor, load_products, sureness
-from models.train.encoder_artifact import store_encoder
-from models.train.encoder_fit import EncoderRecipe, fit_encoder
 from models.train.encoder_products import threshold
-from models.train.title_examples import examples
-
-RECIPE = EncoderRecipe(rank=4, alpha=8, hidden=16, epochs=2, batch=16, rate=5e-3, dropout=0.0, shares=(0.5, 0.3, 0.3))
-
-
-@pytest.fixture(scope="module")
-def tower(sets: list[LabelledTitles], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    fast = load_products(folder)
-    taught, held_out = (examples([part.where(b) for part in sets], fast.layout) for b in (TRAIN, [VALIDATION]))
-    network, errors = fit_encoder(taught, held_out, fast.layout, RECIPE, seed=3, progress=False)
-    assert len(errors) == RECIPE.epochs
-    path = tmp_path_factory.mktemp("tower")
-    store_encoder(network, RECIPE, sets, fast, path, name="small-encoder", seed=3, errors=errors)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The fast preset on a small invented catalogue: trained, resumed, cross-validated, searched."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,10 @@ def test_the_best_of_a_search_is_what_is_trained_next(tmp_path: Path) -> None:
     study = tmp_path / "study.journal"
     found = products.search(tmp_path, 3, options(epochs=2, study=study))
     assert len(found["trials"]) == 3
-    trained = products.train(tmp_path, tmp_path / "best", options(epochs=2, study=study))
+    told = replace(options(epochs=2, study=study), sampling="square-root")
+    trained = products.train(tmp_path, tmp_path / "best", told)
     recipe = trained["training"]["recipes"][0]
+    assert [one["sampling"] for one in trained["training"]["recipes"]] == ["square-root"] * 2
     assert {name: recipe[name] for name in found["best"]} == found["best"]
     with pytest.raises(TrainingError, match="--study"):
         products.search(tmp_path, 3, options())

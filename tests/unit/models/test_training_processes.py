@@ -92,6 +92,8 @@ def test_two_processes_learn_what_one_does_with_the_same_batches(tmp_path: Path)
     assert len(steps) > 15
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     assert expected[-1] < 0.8 * expected[0]
+    assert (tmp_path / "two" / "turn-0").read_text() == "[]"
+    assert "turn-0" in json.loads((tmp_path / "two" / "turn-1").read_text())  # what the first leaves, it finds
 
 
 def test_a_checkpoint_is_not_overwritten_nor_taken_for_another_run(tmp_path: Path) -> None:
