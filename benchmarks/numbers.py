@@ -80,6 +80,14 @@ LINES = (
     Line("delivery", ("at-least-once", "latency", "p90_ms"), "At-least-once at 1,000 events/s, p90", "ms", digits=1),
     Line("delivery", ("exactly-once", "latency", "p90_ms"), "Exactly-once at 1,000 events/s, p90", "ms", digits=1),
     Line("behaviour", ("events_per_second",), "Shipped behaviour model, real purchases", "events/s", at_least=8_000),
+    Line(
+        "behaviour", ("all_heads", "latest", "events_per_second"), "Every head on, the latest prediction of a window",
+        "events/s", at_least=10_000,
+    ),
+    Line(
+        "behaviour", ("all_heads", "every", "events_per_second"), "Every head on, a prediction for every event",
+        "events/s", at_least=5_000,
+    ),
     Line("products", ("titles_per_second",), "Shipped products model, real titles", "titles/s", at_least=3_000),
     _latency("reference", REFERENCE, 100, "p50"),
     _latency("reference", REFERENCE, 100, "p99"),

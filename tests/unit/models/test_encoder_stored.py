@@ -16,8 +16,9 @@ def test_a_matrix_comes_back_to_within_half_a_step_of_its_row(matrix: np.ndarray
     stored = rounded({"w": matrix})
     assert stored["w"].dtype == np.int8
     step = np.maximum(np.abs(matrix).max(axis=1, keepdims=True) / STEPS, 2e-7)
-    # Half a step, and what the half-precision scale is off at the ends of the row.
-    assert (np.abs(restored(stored)["w"] - matrix) <= step * (0.51 + STEPS / 1024)).all()
+    # Half a step, and what the half-precision scale is off at the ends of the row; below 6e-5 it has fixed digits.
+    scale_off = np.maximum(step / 1024, 2.0**-24)
+    assert (np.abs(restored(stored)["w"] - matrix) <= 0.51 * step + STEPS * scale_off).all()
 
 
 def test_what_is_no_matrix_stays_in_half_precision() -> None:
