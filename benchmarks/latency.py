@@ -6,6 +6,7 @@ loop with nothing between. `open_loop` says how it is measured.
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from itertools import islice
 from typing import Any, TypeAlias
 
 import msgspec
@@ -67,7 +68,7 @@ def shipped(setting: Setting, rates: Sequence[int], seconds: int) -> dict[str, d
     with opened.worker() as serving:
         serving.wait_ready()
         places = (setting.bootstrap, source, target, DEFAULT_PARTITIONS)
-        return _at_rates(places, rates, seconds, _purchases, serving)
+        return _at_rates(places, rates, seconds, _make_purchases(rates, seconds), serving)
 
 
 def broker_alone(setting: Setting, rates: Sequence[int], seconds: int) -> dict[str, dict[str, Any]]:
@@ -120,8 +121,14 @@ def _itself(rate: float, events: int) -> Load:
     return Load(made.records, rate, events, lambda message: message.offset() or 0)
 
 
-def _purchases(rate: float, events: int) -> Load:
-    return Load(list(records(purchase_events(events))), rate, events, _source_offset)
+def _make_purchases(rates: Sequence[int], seconds: int) -> _MakeLoad:
+    """Each load goes on where the one before ended: an event that comes twice is answered once."""
+    year = purchase_events(sum(rates) * (WARM_SECONDS + seconds))
+
+    def make(rate: float, events: int) -> Load:
+        return Load(list(records(islice(year, events))), rate, events, _source_offset)
+
+    return make
 
 
 def _source_offset(message: Message) -> int:
