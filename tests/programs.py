@@ -18,13 +18,8 @@ from multiprocessing import forkserver
 from pathlib import Path
 from unittest import mock
 
-IMPORTS = [
-    "streams.cli.worker",
-    "streams.run",
-    "streams.app",
-    "models.predict",
-    "faust.cli.faust",
-]  # not what is run itself
+# Not the module that is run itself, which is to run anew.
+IMPORTS = ["streams.cli.worker", "streams.run", "streams.app", "models.predict", "faust.cli.faust"]
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(IMPORTS)
 

@@ -15,6 +15,7 @@ from models.registry import Manifest, content_version, load, save, shipped
 KIND = "visit"
 NAME = "behaviour-visit"
 NONE = Path("none")
+INPUTS = {"features": list(FEATURES), "ends": [round(end, 6) for end in ENDS.tolist()]}
 AGAIN = "train it again with `shelfstream train visit`"
 
 
@@ -25,7 +26,7 @@ def save_visit(path: Path, weights: Weights, *, metrics: dict[str, Any], trainin
         name=NAME,
         version=content_version(tensors, "1"),
         kind=KIND,
-        inputs={"features": list(FEATURES), "ends": [round(end, 6) for end in ENDS.tolist()]},
+        inputs=INPUTS,
         metrics=metrics,
         training=training,
     )
@@ -44,8 +45,7 @@ def load_visit(path: Path | None = None) -> VisitModel:
     """
     artifact = load(path or shipped(KIND), KIND)
     manifest, tensors = artifact.manifest, artifact.tensors
-    expected = {"features": list(FEATURES), "ends": [round(end, 6) for end in ENDS.tolist()]}
-    if {name: manifest.inputs.get(name) for name in expected} != expected:
+    if {name: manifest.inputs.get(name) for name in INPUTS} != INPUTS:
         raise ArtifactError(f"{artifact.path} reads other features or spans of days than this code has; {AGAIN}")
     try:
         weights = Weights(**{name: tensors[name].astype(np.float64) for name in WEIGHTS})

@@ -23,6 +23,7 @@ from models.data.journey import Purchases
 from models.data.sequences import NONE, Targets, as_events, targets
 from models.data.splits import TEST, TRAIN
 from models.evaluate.behaviour_slices import slice_figures
+from models.evaluate.figure import figure
 from models.evaluate.households import Households
 from models.evaluate.journey_baselines import baskets_a_day, frequency_ranks, own_rate, product_ranks
 from models.evaluate.plain_lstm import plain_ranks
@@ -96,7 +97,7 @@ def evaluate(
         "artifact": {"name": predictor.info.name, "version": predictor.info.version},
         "households": len(np.unique(asked.household)),
         "figures": figures,
-        "gaps": gaps([figure for figure in figures if "slice" in figure], gap),
+        "gaps": gaps([each for each in figures if "slice" in each], gap),
         "baselines": [FREQUENCY, TOLD, PLAIN, CONSTANT, OWN] if baselines else [],
     }
 
@@ -145,17 +146,17 @@ def _category_figures(
     counted = expected.category != NONE
     mine = _ranks(answers.categories, expected.category)
     figures = [
-        _row(name, "next category", f"recall@{k}", people.mean(mine < k, counted),
+        figure(name, "next category", f"recall@{k}", people.mean(mine < k, counted),
              {other: people.mean(rank < k, counted)[1] for other, rank in ranks.items()})
         for k in (1, 10, 20)
     ]  # fmt: skip
     gain = {other: _reciprocal(rank) for other, rank in ranks.items()}
     figures.append(
-        _row(name, "next category", "MRR@20", people.mean(_reciprocal(mine), counted),
+        figure(name, "next category", "MRR@20", people.mean(_reciprocal(mine), counted),
              {other: people.mean(values, counted)[1] for other, values in gain.items()})
     )  # fmt: skip
     figures.append(
-        _row(
+        figure(
             name,
             "next category",
             "ECE of the first",
@@ -168,7 +169,7 @@ def _category_figures(
         ("within a basket", counted & ~expected.new_basket),
     ):
         figures.append(
-            _row(name, f"next category, {part}", "recall@10", people.mean(mine < 10, which),
+            figure(name, f"next category, {part}", "recall@10", people.mean(mine < 10, which),
                  {other: people.mean(rank < 10, which)[1] for other, rank in ranks.items()})
         )  # fmt: skip
     return figures
@@ -189,7 +190,7 @@ def _product_figures(
     own = {} if usual is None else {FREQUENCY: usual}
     return [
         *(
-            _row(
+            figure(
                 name,
                 "next product",
                 f"recall@{k}",
@@ -198,7 +199,7 @@ def _product_figures(
             )
             for k in (1, 10, 20)
         ),
-        _row(
+        figure(
             name,
             "next product",
             "ECE of the first",
@@ -216,11 +217,11 @@ def _week_figures(
     others = {other: np.broadcast_to(rate, truth.shape) for other, rate in rates.items()}
     task = "basket within 7 days"
     return [
-        _row(name, task, "log loss", people.mean(_log_loss(answers.week, truth), counted),
+        figure(name, task, "log loss", people.mean(_log_loss(answers.week, truth), counted),
              {other: people.mean(_log_loss(rate, truth), counted)[1] for other, rate in others.items()}),
-        _row(name, task, "Brier score", people.mean((answers.week - truth) ** 2, counted),
+        figure(name, task, "Brier score", people.mean((answers.week - truth) ** 2, counted),
              {other: people.mean((rate - truth) ** 2, counted)[1] for other, rate in others.items()}),
-        _row(name, task, "ECE", people.calibration(answers.week, truth, counted),
+        figure(name, task, "ECE", people.calibration(answers.week, truth, counted),
              {other: people.calibration(rate, truth, counted)[1] for other, rate in others.items()}),
     ]  # fmt: skip
 
@@ -243,19 +244,3 @@ def _reciprocal(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
 def _log_loss(chance: NDArray[Any], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
     safe = np.clip(np.asarray(chance, np.float64), 1e-6, 1 - 1e-6)
     return -np.where(truth, np.log(safe), np.log1p(-safe))
-
-
-def _row(
-    name: str, task: str, metric: str, measured: tuple[int, float, float, float], others: dict[str, float]
-) -> dict[str, Any]:
-    n, value, low, high = measured
-    return {
-        "set": name,
-        "task": task,
-        "metric": metric,
-        "n": n,
-        "value": value,
-        "low": low,
-        "high": high,
-        "baselines": others,
-    }

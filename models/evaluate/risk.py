@@ -25,6 +25,7 @@ from models.behaviour.risk_model import FEATURES, Doubles, RiskModel
 from models.data import journey
 from models.data.splits import TEST
 from models.data.takeovers import KINDS
+from models.evaluate.figure import figure
 from models.evaluate.metrics import group_draws
 from models.train.risk_signs import Tables, Watched, watch
 
@@ -181,13 +182,4 @@ def _at_rate(judged: Judged, scores: Doubles, draws: list[Doubles]) -> list[tupl
 
 def _row(kind: str, metric: str, n: int, value: float, drawn: list[float], others: dict[str, float]) -> dict[str, Any]:
     low, high = np.nanpercentile(drawn, [2.5, 97.5]).tolist()
-    return {
-        "set": f"{journey.NAME}, takeovers",
-        "task": kind,
-        "metric": metric,
-        "n": n,
-        "value": value,
-        "low": low,
-        "high": high,
-        "baselines": others,
-    }
+    return figure(f"{journey.NAME}, takeovers", kind, metric, (n, value, low, high), others)

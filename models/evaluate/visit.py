@@ -26,6 +26,7 @@ from models.data import journey
 from models.data.journey import Purchases
 from models.data.sequences import DAY_MS
 from models.data.splits import TEST, TRAIN
+from models.evaluate.figure import figure
 from models.evaluate.households import Households
 from models.evaluate.metrics import group_draws
 from models.train.visit_cases import Visits, visits
@@ -132,14 +133,13 @@ def _figures(task: str, asked: _Asked) -> list[dict[str, Any]]:
     ):
         measured = people.mean(of(asked.answers[""], asked.outcome))
         beside = {name: float(of(answers, asked.outcome).mean()) for name, answers in others.items()}
-        figures.append(_row(task, metric, measured, beside))
+        figures.append(figure(journey.NAME, task, metric, measured, beside))
     errors = _error(asked.answers[""], asked.outcome)
     drawn = [_median(errors, draw[people.code]) for draw in group_draws(people.code)]
     low, high = np.percentile(drawn, [2.5, 97.5]).tolist()
     beside = {name: float(np.median(_error(answers, asked.outcome))) for name, answers in others.items()}
-    figures.append(
-        _row(task, "median absolute error, days", (len(errors), float(np.median(errors)), low, high), beside)
-    )
+    middle = len(errors), float(np.median(errors)), low, high
+    figures.append(figure(journey.NAME, task, "median absolute error, days", middle, beside))
     return figures
 
 
@@ -161,17 +161,3 @@ def _median(values: Doubles, weights: Doubles) -> float:
     order = np.argsort(values)
     sums = np.cumsum(weights[order])
     return float(values[order[np.searchsorted(sums, sums[-1] / 2)]])
-
-
-def _row(task: str, metric: str, measured: tuple[int, float, float, float], others: dict[str, float]) -> dict[str, Any]:
-    n, value, low, high = measured
-    return {
-        "set": journey.NAME,
-        "task": task,
-        "metric": metric,
-        "n": n,
-        "value": value,
-        "low": low,
-        "high": high,
-        "baselines": others,
-    }
