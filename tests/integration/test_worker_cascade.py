@@ -18,7 +18,7 @@ from tests.unit.streams.making_tiers import save_second
 
 pytestmark = pytest.mark.integration
 
-PRODUCTS = 1_000
+PRODUCTS = 2_000
 
 
 @pytest.fixture(scope="module")
@@ -59,19 +59,20 @@ def waiting(place: Place) -> set[bytes]:
 def test_products_that_waited_when_a_worker_was_killed_get_their_second_answer(
     place: Place, start_worker: StartWorker, second_artifact: Path, delivery: str
 ) -> None:
-    def start() -> Worker:
+    def start(**settings: str) -> Worker:
         return start_worker(
             agents='["products"]',
             delivery=delivery,
             products_encoder=str(second_artifact),
             products_sure_above="1",  # the fast model never is
-            products_encoder_budget_ms="0.01",  # one product in a window
             kafka_instance_id="cascade",
+            **settings,
         )
 
     place.send(PRODUCT_UPSERT.name, [upsert(number, "Blue cotton shirt") for number in range(PRODUCTS)])
-    worker = start().wait_ready(150)
+    worker = start(products_encoder_budget_ms="0.01").wait_ready(150)  # one product in a window
     wait_until(lambda: place.count(PRODUCT_CATEGORIES.name) >= PRODUCTS, "answers", why=place.logs)
+    wait_until(lambda: bool(waiting(place)), "products that wait: their rows are written after the answers")
     worker.kill()
     assert waiting(place), "the worker was killed too late to leave anything"
 
