@@ -38,6 +38,7 @@ def test_a_standby_has_the_dead_workers_rows_before_it_takes_over(place: Place, 
     first, second = both(place, start_worker, state_standbys="1")
     shoppers.send(400)
     place.read(USER_PREDICTIONS.name, 400)
+    wait_until(lambda: sum(place.committed("user-behaviour")) == 400, "all rows written", why=place.logs)
     written = place.count(USER_STATE.name)
     wait_until(lambda: recovered(first) + recovered(second) >= written, "warm standbys", why=place.logs)
     lag, topic = "shelfstream_changelog_lag_records", place.topic(USER_STATE.name)
