@@ -23,7 +23,7 @@ from models.image.guard import GuardedDecoder
 from models.session.log import key as session_key
 from models.taxonomy.predictor import TaxonomyAnswers, TaxonomyPredictor, load_taxonomy
 from models.text.predictor import ProductPredictor, load_products
-from models.tiers import SURE_ABOVE, PredictorRefiner, Refiner, load_tiers, sure
+from models.tiers import SURE_ABOVE, PredictorRefiner, Refiner, load_tiers, sure, tier_attributes
 
 __all__ = [
     "APPLIED",
@@ -73,5 +73,6 @@ __all__ = [
     "session_key",
     "stock_outs",
     "sure",
+    "tier_attributes",
     "with_explanations",
 ]

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.columns import ModelInfo, ProductBatch, ProductColumns
-from models.registry import MANIFEST, load
-from models.text.predictor import TOWER, ProductPredictor, load_products, sureness
+from models.registry import MANIFEST, load, shipped
+from models.text.layout import Layout
+from models.text.predictor import KIND, TOWER, ProductPredictor, load_products, sureness
 
 SURE_ABOVE = 0.8  # where neither a tower nor a setting says from which confidence the fast tier is believed
 SHIPPED = Path("shipped")
@@ -76,7 +77,7 @@ def load_tiers(
     """
     if encoder is None:
         return load_products(products, device), None
-    if encoder == SHIPPED or (encoder.is_dir() and not (encoder / MANIFEST).exists()):
+    if _is_panel(encoder):
         from models.panel import load_panel  # five models with two encoders: only for those who want them
 
         return load_panel(products, device, None if encoder == SHIPPED else encoder)
@@ -84,6 +85,18 @@ def load_tiers(
         whole = load_products(products, device, tower=encoder)
         return whole, PredictorRefiner(whole)
     return load_products(products, device), PredictorRefiner(load_products(encoder, device))
+
+
+def tier_attributes(products: Path | None = None, encoder: Path | None = None) -> list[tuple[str, str]]:
+    """Name and value of each attribute that those tiers may give, without their networks. Errors: ArtifactError."""
+    artifacts = [load(products or shipped(KIND), KIND)]
+    if encoder is not None and not _is_panel(encoder):  # a panel gives the attributes of its fast tier
+        artifacts += [one for one in (load(encoder),) if one.manifest.kind == KIND]
+    return [named for one in artifacts for named in Layout.from_table(one.tables["layout"]).attributes()]
+
+
+def _is_panel(encoder: Path) -> bool:
+    return encoder == SHIPPED or (encoder.is_dir() and not (encoder / MANIFEST).exists())
 
 
 def sure(batch: ProductBatch, above: float) -> NDArray[np.bool_]:

@@ -188,15 +188,16 @@ class WorkerBuilder:
 
 def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
     """The shipped worker: both agents (or those that `agents` names) with the models that the settings name."""
-    from models.predict import load_behaviour, load_tiers  # torch and weights: only when they are needed
+    from models.predict import load_behaviour, load_tiers, tier_attributes  # torch: only when needed
 
     device = choose_device(settings.device, settings.models.threads)
     if "demand" in settings.agents:
         return _demand_worker(settings, clock, device)
     builder = WorkerBuilder(settings, clock)
-    products, encoder = load_tiers(settings.models.products, settings.products.encoder, device)
+    tiers = settings.models.products, settings.products.encoder
     features = builder.table(PRODUCT_UPSERT, PRODUCT_FEATURES, shared=True)
     if "products" in settings.agents:
+        products, encoder = load_tiers(*tiers, device)
         pictures = make_pictures(settings.images) if encoder is not None and "image" in encoder.reads else None
         if pictures is not None:
             builder.closers.append(pictures.close)
@@ -208,7 +209,7 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
         behaviour = BehaviourLogic(
             load_behaviour(models.behaviour, device, models.risk, models.session, models.visit),
             lambda keys: features.read(0, keys),
-            dict.fromkeys((*products.attributes, *(encoder.attributes if encoder is not None else ()))),
+            dict.fromkeys(tier_attributes(*tiers)),
             clock,
             top=settings.models.top,
             settings=settings.behaviour,

@@ -1,5 +1,6 @@
 """The process that decodes untrusted pictures: `python -m models.image.decoder_process`, one after the other.
 
+    out   READY once: the libraries are there
     in    length (4 bytes, little-endian), the bytes of a picture
     out   0x00, SIDE x SIDE x 3 bytes of pixels;  or 0x01, length, "reason\\ndetail" as UTF-8
 
@@ -14,7 +15,7 @@ import sys
 from typing import BinaryIO
 
 LENGTH = struct.Struct("<I")
-PIXELS, REFUSED = b"\x00", b"\x01"
+READY, PIXELS, REFUSED = b"\x02", b"\x00", b"\x01"
 MEMORY_BYTES = 1024 * 1024 * 1024  # of address space: the libraries have half of it, a picture takes 100 MiB at most
 
 
@@ -23,6 +24,8 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     from models.image.decode import decode
     from models.image.errors import ImageError
 
+    sink.write(READY)
+    sink.flush()
     while len(head := source.read(LENGTH.size)) == LENGTH.size:
         data = source.read(LENGTH.unpack(head)[0])
         try:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.image.decode import SIDE
-from models.image.decoder_process import LENGTH, PIXELS
+from models.image.decoder_process import LENGTH, PIXELS, READY
 from models.image.errors import ImageError, ImageReason
 from schemas.events import MAX_IMAGE_BYTES
 
@@ -33,17 +33,19 @@ class GuardedDecoder:
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
-        self._warm = False
         self._lock = threading.Lock()
 
     def decode(self, data: bytes) -> NDArray[np.uint8]:
-        """As `models.image.decode.decode`. Errors: its ImageError; broken is also what killed or held the process."""
+        """As `models.image.decode.decode`. Errors: its ImageError; broken is also what killed or held the process.
+
+        RuntimeError when the process cannot be started, for which no picture is to blame.
+        """
         if len(data) > MAX_IMAGE_BYTES:
             raise ImageError("too_many_bytes", f"the picture has {len(data)} bytes, at most {MAX_IMAGE_BYTES} are read")
         with self._lock:
-            until = time.monotonic() + self._timeout_s + (0.0 if self._warm else _START_S)
             try:
-                return self._ask(data, until)
+                process = self._process or self._start()
+                return _ask(process, data, time.monotonic() + self._timeout_s)
             except TimeoutError as error:
                 self._end()
                 detail = f"decoding took longer than {self._timeout_s:g} s and was given up"
@@ -57,20 +59,8 @@ class GuardedDecoder:
         with self._lock:
             self._end()
 
-    def _ask(self, data: bytes, until: float) -> NDArray[np.uint8]:
-        process = self._process or self._start()
-        sink, source = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
-        _write(sink, LENGTH.pack(len(data)) + data, until)
-        kind = _read(source, 1, until)
-        self._warm = True
-        if kind == PIXELS:
-            pixels = np.frombuffer(_read(source, _SIZE, until), np.uint8)
-            return pixels.reshape(SIDE, SIDE, 3)
-        told = _read(source, LENGTH.unpack(_read(source, LENGTH.size, until))[0], until).decode("utf-8", "replace")
-        reason, _, detail = told.partition("\n")
-        raise ImageError(cast(ImageReason, reason), detail)
-
     def _start(self) -> subprocess.Popen[bytes]:
+        """A process that is ready for a picture, whose own time begins only then."""
         paths = os.pathsep.join(path for path in sys.path if path)
         process = self._process = subprocess.Popen(
             [sys.executable, "-m", _PROGRAM],
@@ -82,14 +72,32 @@ class GuardedDecoder:
             start_new_session=True,  # a Ctrl-C is for us, who then end it
         )
         os.set_blocking(cast(IO[bytes], process.stdin).fileno(), False)
+        try:
+            if _read(cast(IO[bytes], process.stdout), 1, time.monotonic() + _START_S) != READY:
+                raise EOFError
+        except (TimeoutError, EOFError) as error:
+            self._end()
+            how = f"was not ready within {_START_S:g} s" if isinstance(error, TimeoutError) else "ended as it started"
+            raise RuntimeError(f"the process that decodes pictures {how}") from error
         return process
 
     def _end(self) -> None:
-        process, self._process, self._warm = self._process, None, False
+        process, self._process = self._process, None
         if process is not None:
             process.kill()
             with process:  # closes the pipes, and waits
                 pass
+
+
+def _ask(process: subprocess.Popen[bytes], data: bytes, until: float) -> NDArray[np.uint8]:
+    sink, source = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
+    _write(sink, LENGTH.pack(len(data)) + data, until)
+    if _read(source, 1, until) == PIXELS:
+        pixels = np.frombuffer(_read(source, _SIZE, until), np.uint8)
+        return pixels.reshape(SIDE, SIDE, 3)
+    told = _read(source, LENGTH.unpack(_read(source, LENGTH.size, until))[0], until).decode("utf-8", "replace")
+    reason, _, detail = told.partition("\n")
+    raise ImageError(cast(ImageReason, reason), detail)
 
 
 def _write(sink: IO[bytes], data: bytes, until: float) -> None:

@@ -1,7 +1,8 @@
 """Reading one picture by its address, never more bytes or seconds than allowed.
 
-fsspec opens the store; what differs between stores is guarded here: HTTP follows no redirect and unpacks nothing, and
-a local file must be a regular one that lies below the prefix after all links are followed.
+fsspec opens the store; what differs between stores is guarded here: HTTP follows no redirect and unpacks nothing, a
+local file must be a regular one that lies below the prefix after all links are followed, and of clouds' stores (s3, gs,
+az), whose packages have time limits and retries of their own, the whole read is given up in time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import IO, Any, cast
 
 import aiohttp
 import fsspec
+from fsspec.asyn import AsyncFileSystem
 from fsspec.exceptions import FSTimeoutError
 
 from models.predict import ImageError
@@ -43,8 +45,12 @@ class ImageFetcher:
         elif scheme in ("http", "https"):
             # size: any number spares a question for it beforehand; block_size 0: one answer, read as it comes.
             options = {"block_size": 0, "size": 1, "allow_redirects": False}
+        store = self._stores[scheme]
         try:
-            with self._stores[scheme].open(uri, "rb", **options) as file:
+            if isinstance(store, AsyncFileSystem) and scheme not in ("http", "https"):
+                most = self._sources.max_bytes + 1
+                return self._whole(store.cat_file(uri, start=0, end=most, timeout=self._sources.timeout_s), uri)
+            with store.open(uri, "rb", **options) as file:
                 _check_answer(file, uri)
                 return self._read(file, uri)
         except FileNotFoundError as error:
@@ -60,12 +66,17 @@ class ImageFetcher:
         while chunk := file.read(min(_CHUNK, most + 1 - len(read))):
             read += chunk
             if len(read) > most:
-                raise ImageError("too_many_bytes", f"{uri!r} has more than {most} bytes")
+                break
             if time.monotonic() > until:
                 raise ImageError("unreachable", f"{uri!r} was not read within {self._sources.timeout_s} s")
+        return self._whole(bytes(read), uri)
+
+    def _whole(self, read: bytes, uri: str) -> bytes:
+        if len(read) > self._sources.max_bytes:
+            raise ImageError("too_many_bytes", f"{uri!r} has more than {self._sources.max_bytes} bytes")
         if not read:
             raise ImageError("empty", f"{uri!r} has no bytes")
-        return bytes(read)
+        return read
 
     def _store(self, scheme: str) -> Any:
         options: dict[str, Any] = {}

@@ -63,6 +63,13 @@ def test_a_picture_that_holds_the_process_is_given_up_in_time_and_the_next_one_i
     guarded.close()
 
 
+def test_the_first_picture_has_no_more_time_than_others() -> None:
+    guarded = GuardedDecoder(timeout_s=0.001)
+    with pytest.raises(ImageError, match=r"longer than 0\.001 s"):
+        guarded.decode(encoded(halves(2_000, 1_500), "JPEG"))
+    guarded.close()
+
+
 def test_a_picture_that_kills_the_process_is_broken_and_the_next_one_is_decoded() -> None:
     guarded = GuardedDecoder(timeout_s=20)
     guarded.decode(GOOD)

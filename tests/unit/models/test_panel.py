@@ -12,7 +12,8 @@ from models.columns import ProductBatch, ProductColumns
 from models.errors import ArtifactError
 from models.panel import ProductPanel
 from models.registry import load, save, shipped
-from models.tiers import SHIPPED, load_tiers
+from models.tiers import SHIPPED, load_tiers, tier_attributes
+from tests.unit.streams.making_tiers import save_second
 
 TITLES = [
     "Nike Men Navy Blue Polo Tshirt",
@@ -135,3 +136,12 @@ def test_a_folder_of_nothing_that_is_known_is_refused(tmp_path: Path) -> None:
     (tmp_path / "prize").mkdir()
     with pytest.raises(ArtifactError, match="neither a model nor one of the folders products-encoder, marketplace"):
         load_tiers(None, tmp_path)
+
+
+def test_the_attributes_of_the_tiers_are_known_without_their_networks(tmp_path: Path, panel: ProductPanel) -> None:
+    assert tier_attributes(None, SHIPPED) == list(panel.attributes)
+    assert tier_attributes() == tier_attributes(None, shipped("products-encoder")) == list(panel.attributes)
+    both = tier_attributes(None, save_second(tmp_path / "second"))
+    assert both == [*panel.attributes, *panel.attributes]
+    with pytest.raises(ArtifactError):
+        tier_attributes(None, tmp_path / "nowhere")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import fsspec
 import pytest
+from fsspec.asyn import AsyncFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -199,6 +202,30 @@ def test_an_address_of_any_letters_is_an_image_error(tail: str) -> None:
 def test_a_prefix_that_would_allow_too_much_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigError):
         ImageSources((prefix,))
+
+
+class Bucket(AsyncFileSystem):
+    """A cloud's store as their packages are written, here with a picture that comes too late."""
+
+    cachable = False
+
+    async def _cat_file(self, path: str, start: int = 0, end: int = 0) -> bytes:
+        if path.endswith("late.png"):
+            await asyncio.sleep(60)
+        if path.endswith("gone.png"):
+            raise FileNotFoundError(path)
+        return (PICTURE if path.endswith("a.png") else b"x" * (MAX_IMAGE_BYTES * 4))[start:end]
+
+
+def test_a_clouds_store_is_read_once_to_the_largest_size_and_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fsspec, "filesystem", lambda scheme: {"s3": Bucket}[scheme]())
+    bucket = ImageFetcher(ImageSources(("s3://goods/",), timeout_s=0.2))
+    assert bucket.fetch("s3://goods/a.png") == PICTURE
+    assert reason(bucket, "s3://goods/large.png") == "too_many_bytes"
+    assert reason(bucket, "s3://goods/gone.png") == "not_found"
+    began = time.monotonic()
+    assert reason(bucket, "s3://goods/late.png") == "unreachable"
+    assert time.monotonic() - began < 20
 
 
 def test_a_store_without_its_package_is_said_at_the_start() -> None:
