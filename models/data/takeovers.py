@@ -147,7 +147,8 @@ def _rows(donor: slice, beside: NDArray[np.float64], dear: bool, rng: np.random.
 
 def _begin(times: NDArray[np.int64], silent: bool, rng: np.random.Generator) -> int:
     """When a takeover begins, given the household's own times."""
-    day = int(rng.integers(times[KNOWN_LINES], times[-1] + 1)) // DAY_MS * DAY_MS
+    first, last = times[KNOWN_LINES], times[-1]  # one of a long basket may be later than one of the next
+    day = int(rng.integers(first, max(first, last) + 1)) // DAY_MS * DAY_MS
     hours = times // HOUR_MS % 24
     if silent:
         hour = int(rng.choice(hours))

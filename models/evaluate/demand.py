@@ -27,6 +27,7 @@ from models.demand.predictor import DemandPredictor, covered, load_demand
 from models.demand.smoothing import BASELINES, with_quantiles
 from models.demand.windows import Cases, cases
 from models.evaluate import metrics
+from models.evaluate.figure import rounded
 
 TASK = "units of days 1-7"
 Sums = NDArray[np.float64]
@@ -83,16 +84,9 @@ def _figures(
         values = {name: rule(sums, np.ones(len(naive))) for name, sums in measured.items()}
         drawn = [rule(measured[""], weight) for weight in metrics.group_draws(np.arange(len(naive)))]
         low, high = np.percentile(drawn, [2.5, 97.5])
-        rows.append({
-            "set": one.name,
-            "task": f"{TASK}, {network}",
-            "metric": metric,
-            "n": len(asked.series) * HORIZON,
-            "value": round(values[""], 4),
-            "low": round(float(low), 4),
-            "high": round(float(high), 4),
-            "baselines": {name: round(value, 4) for name, value in values.items() if name},
-        })  # fmt: skip
+        own = values.pop("")
+        ours = len(asked.series) * HORIZON, own, float(low), float(high)
+        rows.append(rounded(one.name, f"{TASK}, {network}", metric, ours, values))
     return rows
 
 

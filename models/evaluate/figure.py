@@ -20,3 +20,10 @@ def figure(name: str, task: str, metric: str, measured: Measured, others: dict[s
         "high": high,
         "baselines": others,
     }
+
+
+def rounded(name: str, task: str, metric: str, measured: Measured, others: dict[str, float]) -> dict[str, Any]:
+    """As `figure`, to four places."""
+    n, *values = measured
+    value, low, high = (round(each, 4) for each in values)
+    return figure(name, task, metric, (n, value, low, high), {key: round(each, 4) for key, each in others.items()})

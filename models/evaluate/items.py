@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from models.data import gifts
 from models.data.gifts import Sales
 from models.data.splits import TEST, TRAIN
+from models.evaluate.figure import rounded
 from models.evaluate.households import Households
 from models.evaluate.items_baselines import markov_ranks
 from models.items.lines import heads, since
@@ -86,12 +87,12 @@ def _figures(
             return rank < int(metric.rpartition("@")[2])
 
         measured = people.mean(gain(ranks), which)
-        return _row(
+        return rounded(
             name, task, metric, measured, {other: people.mean(gain(rank), which)[1] for other, rank in others.items()}
         )
 
     figures = [row(TASK, metric, counted) for metric in ("recall@1", "recall@10", "recall@20", f"MRR@{TOP}")]
-    figures.append(_row(name, TASK, "ECE of the first", people.calibration(confidence, ranks == 0, counted), {}))
+    figures.append(rounded(name, TASK, "ECE of the first", people.calibration(confidence, ranks == 0, counted), {}))
     if not whole:
         return figures
     slices = _slices(asked, sold)
@@ -120,19 +121,3 @@ def _slices(asked: Sales, sold: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_
 
 def _sold(fitted: Sales) -> NDArray[np.bool_]:
     return np.bincount(fitted.item, minlength=len(fitted.items)) > 0
-
-
-def _row(
-    name: str, task: str, metric: str, measured: tuple[int, float, float, float], others: dict[str, float]
-) -> dict[str, Any]:
-    n, value, low, high = measured
-    return {
-        "set": name,
-        "task": task,
-        "metric": metric,
-        "n": n,
-        "value": round(value, 4),
-        "low": round(low, 4),
-        "high": round(high, 4),
-        "baselines": {other: round(each, 4) for other, each in others.items()},
-    }

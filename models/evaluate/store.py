@@ -23,6 +23,7 @@ from models.data import store
 from models.data.splits import KEPT_OUT, TEST, TRAIN, VALIDATION
 from models.data.store import Visits
 from models.evaluate.chances import average_precision, best_threshold, chances, log_loss, precision, recall
+from models.evaluate.figure import rounded
 from models.evaluate.metrics import Cases, Metric, calibration_error, group_draws, interval, value
 from models.session.counters import FEATURES
 from models.session.log import Walked, walk
@@ -157,13 +158,4 @@ def _ratio(mine: Cases, floor: Cases) -> tuple[float, float]:
 def _row(
     name: str, metric: str, n: int, measured: float, ends: tuple[float, float], floor: float | None
 ) -> dict[str, Any]:
-    return {
-        "set": name,
-        "task": TASK,
-        "metric": metric,
-        "n": n,
-        "value": round(measured, 4),
-        "low": round(ends[0], 4),
-        "high": round(ends[1], 4),
-        "baselines": {} if floor is None else {BASELINE: round(floor, 4)},
-    }
+    return rounded(name, TASK, metric, (n, measured, *ends), {} if floor is None else {BASELINE: floor})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,12 @@ def test_a_price_is_measured_against_its_category_and_unknown_ones_say_nothing()
     expected = [(2 + PRIOR * mean) / (PRIOR + 2), (3 + PRIOR * mean) / (PRIOR + 1), mean, mean]
     np.testing.assert_allclose(usual, expected)
     np.testing.assert_allclose(beside(category, prices, usual), [1 - usual[0], 1 - usual[0], 3 - usual[1], 0])
+
+
+def test_a_household_whose_history_ends_with_one_long_basket_can_be_taken_over() -> None:
+    lines, prices = purchases()
+    last = np.arange(len(lines)) % EACH == EACH - 1  # a basket of its own, at the time at which the long one began
+    basket = lines.household.astype(np.int64) * 2 + last
+    at_once = replace(lines, times_ms=np.full(len(lines), 20 * DAY_MS), basket=basket)
+    found = with_takeovers(at_once, prices, np.zeros(len(lines)), share=1.0, seed=5)
+    assert len(set(found.household[found.kind >= 0].tolist())) == HOUSEHOLDS
