@@ -173,6 +173,7 @@ class Worker:
         self.log = folder / "worker.log"
         self.state = folder / "state"
         folder.mkdir(parents=True, exist_ok=True)
+        self.log.touch()  # a test may read it before the process has begun to write
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SHELFSTREAM_")}
         environment |= {
             "OMP_NUM_THREADS": "1",
