@@ -20,7 +20,7 @@ from models.behaviour.tokens import NUMERIC
 from models.data.journey import Purchases
 from models.data.splits import TRAIN, VALIDATION
 from models.evaluate.fitted import fitted_ranks
-from models.train.behaviour_fit import Pieces, fit
+from models.train.behaviour_fit import Pieces, Recipe, fit
 
 UNITS = 128
 EPOCHS = 4
@@ -63,6 +63,7 @@ def plain_ranks(events: Purchases, asked: Purchases, *, seed: int = 7, progress:
     end_ms = int(events.times_ms.max())
     network = PlainLstm(sizes)
     fitted, held = (Pieces(events.of_buckets(*wanted), end_ms, sizes) for wanted in (TRAIN, (VALIDATION,)))
-    fit(network, fitted, held, EPOCHS, np.random.default_rng(seed), progress=progress, label="plain LSTM")
+    rng = np.random.default_rng(seed)
+    fit(network, fitted, held, Recipe(epochs=EPOCHS), rng, progress=progress, label="plain LSTM")
     asking = Pieces(asked, end_ms, sizes)
     return fitted_ranks(network, asking)

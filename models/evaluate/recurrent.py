@@ -25,6 +25,7 @@ from models.behaviour.cells import State
 from models.behaviour.network import Sizes
 from models.behaviour.tokens import NUMERIC
 from models.data import journey
+from models.data.households import held_beside, some_households
 from models.data.journey import Purchases
 from models.data.sequences import NONE, targets
 from models.data.splits import TEST, TRAIN, VALIDATION
@@ -33,7 +34,7 @@ from models.evaluate.fitted import fitted_ranks
 from models.evaluate.households import Households
 from models.evaluate.journey_baselines import frequency_ranks
 from models.evaluate.printing import tell
-from models.train.behaviour_fit import Pieces, fit
+from models.train.behaviour_fit import Pieces, Recipe, fit
 from models.train.behaviour_weights import start_from_popularity
 from models.train.shelf import best_sellers
 
@@ -92,9 +93,9 @@ def evaluate(
     end_ms = int(events.times_ms.max())
     predictor = load_behaviour() if shipped else None
     numbers = {int(product): number for number, product in enumerate(np.unique(events.product))}
-    taught = _some(events.of_buckets(*TRAIN), households, seed)
-    held = _some(events.of_buckets(VALIDATION), max(2, households // 5), seed)
-    test = _some(events.of_buckets(TEST), asked, None)
+    taught = some_households(events.of_buckets(*TRAIN), households, seed)
+    held = some_households(events.of_buckets(VALIDATION), held_beside(households), seed)
+    test = some_households(events.of_buckets(TEST), asked, None)
     sold = best_sellers(taught, numbers)
     shape = replace(sizes or Sizes(len(events.categories)), products=len(sold))
     parts = [Pieces(part, end_ms, shape, numbers) for part in (taught, held, test)]
@@ -110,7 +111,8 @@ def evaluate(
         network.get_buffer("sold").copy_(torch.from_numpy(sold))
         start_from_popularity(network, popularity)
         began = time.process_time()
-        fit(network, parts[0], parts[1], epochs, np.random.default_rng(seed), progress=progress, label=name)
+        rng = np.random.default_rng(seed)
+        fit(network, parts[0], parts[1], Recipe(epochs=epochs), rng, progress=progress, label=name)
         facts = {"cpu_s": round(time.process_time() - began), "cell_weights": _cell_weights(network)}
         found[name] = fitted_ranks(network, parts[2]), facts
     if predictor is not None:
@@ -132,13 +134,6 @@ def evaluate(
         "n": int(counted.sum()),
         "figures": figures,
     }
-
-
-def _some(part: Purchases, households: int | None, seed: int | None) -> Purchases:
-    """So many households: drawn by `seed`, or the first ones; None is all."""
-    every = np.unique(part.household)
-    order = every if seed is None else np.random.default_rng(seed).permutation(every)
-    return part.take(np.isin(part.household, order[:households]))
 
 
 def _count(part: Purchases) -> int:

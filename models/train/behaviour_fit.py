@@ -1,31 +1,50 @@
-"""Fitting a recurrent network to purchases: pieces of households in lanes, one learning rate cycle, early stopping."""
+"""Fitting a recurrent network to purchases: households in lanes, truncated back-propagation, the common loop."""
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from models.behaviour import Sizes
-from models.behaviour.network import Memory, Recurrent
+from models.behaviour.network import Inputs, Memory, Recurrent
 from models.behaviour.schedule import schedule
 from models.data.journey import Purchases
 from models.data.sequences import NONE, lanes, targets
+from models.train.lane_batches import LaneBatches, Piece
+from models.train.loop import Settings, run
+from models.train.options import NOWHERE, RunPlace
+from models.train.precision import PrecisionName
+from models.train.rates import Rates
 from models.train.remembered import remember
+from models.train.team import Rows, Team
 
 LANES = 24
 PIECE = 48  # events of back-propagation: six baskets
-LEARNING_RATE = 3e-3
-GENTLE = 0.5  # of it, for weights that are gone on with
-WEEK_SHARE = 0.2  # of the purchase head in the loss: it must not bend the LSTM away from categories
-PATIENCE = 2  # epochs without a better validation loss before stopping
+GENTLE = 0.5  # of the learning rate, for weights that are gone on with
+UNKNOWN = -100  # no target
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network is fitted."""
+
+    epochs: int = 8
+    patience: int = 3  # epochs without a better validation loss before it ends
+    rate: float = 3e-3  # highest of the cycle
+    decay: float = 1e-4
+    dropout: float = 0.05  # where the network has any
+    week_share: float = 0.2  # of the purchase head in the loss: it must not bend the LSTM away from categories
+    clip: float = 1.0  # norm of the gradient at most
+    warm_up: float = 0.1  # share of the steps
+
 
 Outputs = tuple[Tensor, Tensor, Tensor, Tensor]  # logits, week logits, category targets, week targets
 
@@ -47,90 +66,150 @@ class Pieces:
         for pieces, _ in lanes(self.purchases.household, LANES, PIECE, None):
             yield np.concatenate(pieces)
 
+    def batches(self, rng: np.random.Generator | None) -> list[Piece]:
+        """The pieces of one pass over all households, shuffled by `rng`."""
+        return list(lanes(self.purchases.household, LANES, PIECE, rng))
+
+    def blank(self, network: Recurrent) -> Tensor:
+        """(2, LANES, hidden) state of households never seen."""
+        return torch.zeros(2, LANES, network.sizes.hidden, device=_device(network))
+
     def forward(self, network: Recurrent, rng: np.random.Generator | None) -> Iterator[Outputs]:
         """One pass over all households: logits and targets of each piece; targets are -100 where there is none."""
-        state = torch.zeros(2, LANES, self.sizes.hidden)
-        for pieces, begins in lanes(self.purchases.household, LANES, PIECE, rng):
-            state = state.detach() * torch.from_numpy(~begins).float()[None, :, None]
-            which = np.concatenate(pieces)
-            slots = np.repeat(np.arange(LANES), [len(piece) for piece in pieces])
-            h, state = self._states(network, slots, which, state)
-            memory = self._remembered.memory(which)
-            yield (
-                network.logits(h, memory),
-                network.week_logit(h, memory),
-                self._category_targets(which, memory),
-                torch.from_numpy(np.where(self.targets.week[which] == NONE, -100, self.targets.week[which])),
-            )
+        state = self.blank(network)
+        for piece in lanes(self.purchases.household, LANES, PIECE, rng):
+            outputs, state = self.step(network, piece, state)
+            yield outputs
+
+    def step(self, network: Recurrent, piece: Piece, state: Tensor) -> tuple[Outputs, Tensor]:
+        """A piece and the state (2, LANES, hidden) before it -> logits and targets, and the state after it."""
+        pieces, begins = piece
+        device = state.device
+        state = state.detach() * torch.from_numpy(~begins).to(state)[None, :, None]
+        which = np.concatenate(pieces)
+        slots = np.repeat(np.arange(LANES), [len(piece) for piece in pieces])
+        h, state = self._states(network, slots, which, state)
+        memory = Memory(*(column.to(device) for column in self._remembered.memory(which)))
+        # Sums over habits and a softmax of hundreds: not in half precision.
+        with torch.autocast(device.type, enabled=False):
+            logits, week_logits = network.logits(h, memory), network.week_logit(h, memory)
+        week = np.where(self.targets.week[which] == NONE, UNKNOWN, self.targets.week[which])
+        return (
+            logits,
+            week_logits,
+            self._category_targets(which, memory),
+            torch.from_numpy(week).to(device),
+        ), state
+
+    def known(self, which: NDArray[np.int64]) -> tuple[int, int]:
+        """How many of these events have a target: a category, a week."""
+        return int((self.targets.category[which] != NONE).sum()), int((self.targets.week[which] != NONE).sum())
 
     def _states(
         self, network: Recurrent, slots: NDArray[np.int64], which: NDArray[np.int64], state: Tensor
     ) -> tuple[Tensor, Tensor]:
         steps = schedule(slots)
-        users = torch.from_numpy(steps.users)
+        device = state.device
+        users = torch.from_numpy(steps.users).to(device)
         h, (h_end, c_end) = network.encode(
-            self._remembered.inputs(which[steps.order]),
+            Inputs(*(column.to(device) for column in self._remembered.inputs(which[steps.order]))),
             torch.from_numpy(steps.widths),
             (state[0, users][None], state[1, users][None]),
         )
-        return h[torch.from_numpy(steps.place())], state.index_copy(1, users, torch.cat([h_end, c_end]))
+        return h[torch.from_numpy(steps.place()).to(device)], state.index_copy(1, users, torch.cat([h_end, c_end]))
 
     def _category_targets(self, which: NDArray[np.int64], memory: Memory) -> Tensor:
-        category = torch.from_numpy(self.targets.category[which])
-        again = memory.basket[torch.arange(len(which)), category.clamp(min=0)]
-        category = torch.where(again, self.sizes.categories, category)
-        return torch.where(torch.from_numpy(self.targets.category[which] == NONE), -100, category)
+        told = torch.from_numpy(self.targets.category[which]).to(memory.basket.device)
+        again = memory.basket.gather(1, told.clamp(min=0)[:, None])[:, 0]
+        return torch.where(again, self.sizes.categories, told).masked_fill(told == NONE, UNKNOWN)
+
+
+class BehaviourTask:
+    """The task for models.train.loop: a batch is a piece, and the state goes from each piece to the next."""
+
+    def __init__(self, network: Recurrent, fitted: Pieces, held: Pieces, recipe: Recipe, team: Team | None) -> None:
+        self.network = network
+        self._fitted, self._held, self._recipe = fitted, held, recipe
+        self._lanes = LaneBatches(LANES, team)
+
+    @property
+    def carried(self) -> Tensor:
+        """(2, LANES, hidden)"""
+        return self._lanes.carried
+
+    @carried.setter
+    def carried(self, state: Tensor) -> None:
+        self._lanes.carried = state
+
+    def order(self, random: np.random.Generator) -> list[Rows]:
+        """The pieces of an epoch."""
+        return self._lanes.begin(self._fitted.batches(random), self._fitted.blank(self.network))
+
+    def loss(self, rows: Rows, random: np.random.Generator) -> Tensor:
+        """Mean cross-entropy of the next category and, in part, of a purchase within a week."""
+        share = self._lanes.share(rows)
+        (logits, week_logits, category, week), state = self._fitted.step(self.network, share.piece, self.carried)
+        self._lanes.carry(share, state)
+        categories, weeks = self._fitted.known(share.whole)
+        loss = F.cross_entropy(logits, category, ignore_index=UNKNOWN, reduction="sum") / max(categories, 1)
+        known = week >= 0
+        in_week = F.binary_cross_entropy_with_logits(week_logits[known], week[known].float(), reduction="sum")
+        return (loss + self._recipe.week_share * (in_week / max(weeks, 1))) * share.weight
+
+    def error(self) -> float:
+        """Mean cross-entropy of the next category for the held-out households."""
+        return _validation_loss(outputs(self.network, self._held))
 
 
 def fit(
     network: Recurrent,
     fitted: Pieces,
     held: Pieces,
-    epochs: int,
+    recipe: Recipe,
     rng: np.random.Generator,
     *,
+    gentle: bool = False,
+    precision: PrecisionName = "auto",
+    seed: int = 0,
+    place: RunPlace = NOWHERE,
+    identity: Mapping[str, Any] | None = None,
+    team: Team | None = None,
+    watch: Callable[[int, float], None] | None = None,
     progress: bool,
     label: str = "behaviour",
-    gentle: bool = False,
-) -> list[dict[str, float]]:
-    """Train until the epochs are over or validation stops getting better; leaves the best weights in the network."""
-    rate = LEARNING_RATE * (GENTLE if gentle else 1)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-4)
-    total = epochs * math.ceil(fitted.count(np.random.default_rng(0)) * 1.02)  # orders differ a little in their number
-    schedule_rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=total, pct_start=0.1)
-    history: list[dict[str, float]] = []
-    best, best_loss, worse = copy.deepcopy(network.state_dict()), math.inf, 0
-    for epoch in range(1, epochs + 1):
-        network.train()
-        losses: list[float] = []
-        bar = tqdm(total=total // epochs, desc=f"{label} {epoch}/{epochs}", unit="step", disable=not progress)
-        for logits, week_logits, category, week in fitted.forward(network, rng):
-            loss = F.cross_entropy(logits, category, ignore_index=-100)
-            known = week >= 0
-            if known.any():
-                loss = loss + WEEK_SHARE * F.binary_cross_entropy_with_logits(week_logits[known], week[known].float())
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            if schedule_rate.last_epoch < total - 1:
-                schedule_rate.step()
-            losses.append(loss.item())
-            bar.update()
-            bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
-        bar.close()
-        held_loss = _validation_loss(outputs(network, held))
-        history.append({"train_loss": round(float(np.mean(losses)), 4), "validation_loss": round(held_loss, 4)})
-        if progress:
-            tqdm.write(f"{label}, epoch {epoch}: validation loss {held_loss:.4f}")
-        if held_loss < best_loss:
-            best, best_loss, worse = copy.deepcopy(network.state_dict()), held_loss, 0
-        else:
-            worse += 1
-            if worse > PATIENCE:
-                break
-    network.load_state_dict(best)
-    return history
+) -> list[float]:
+    """Train until the epochs are over or validation stops getting better; leaves the best weights in the network.
+
+    Gives the validation loss of each epoch. `identity` is what makes the run what it is besides recipe, sizes and data;
+    of several processes each draws from `seed`. Errors: TrainingError.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = recipe.dropout
+    rate = recipe.rate * (GENTLE if gentle else 1)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=recipe.decay)
+    pieces = fitted.count(np.random.default_rng(0))
+    steps = recipe.epochs * math.ceil(pieces * 1.02)  # orders differ a little in their number
+    identity = {
+        **(identity or {}),
+        "recipe": asdict(recipe),
+        "sizes": network.sizes.as_dict(),
+        "events": [part.purchases.fingerprint() for part in (fitted, held)],
+        "precision": precision,
+    }
+    return run(
+        BehaviourTask(network, fitted, held, recipe, team),
+        optimizer,
+        Rates(optimizer, "one-cycle", steps, warm_up=recipe.warm_up),
+        Settings(recipe.epochs, recipe.patience, clip=recipe.clip, precision=precision, seed=seed),
+        random=rng,
+        team=team,
+        checkpoints=place.checkpoints(identity),
+        log_dir=place.log_dir,
+        watch=watch,
+        progress=progress,
+        label=label,
+    )
 
 
 def outputs(network: Recurrent, pieces: Pieces) -> Iterator[Outputs]:
@@ -142,6 +221,10 @@ def outputs(network: Recurrent, pieces: Pieces) -> Iterator[Outputs]:
 def _validation_loss(outputs: Iterable[Outputs]) -> float:
     total, n = 0.0, 0
     for logits, _, category, _ in outputs:
-        total += float(F.cross_entropy(logits, category, ignore_index=-100, reduction="sum"))
+        total += float(F.cross_entropy(logits, category, ignore_index=UNKNOWN, reduction="sum"))
         n += int((category >= 0).sum())
     return total / max(n, 1)
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next(network.parameters()).device

@@ -3,8 +3,9 @@
     epoch   order of the rows ──► step, step, ... ──► validation error ──► best weights so far, or patience spent
     step    loss under autocast ──► gradients, averaged over processes ──► clipped ──► optimizer ──► rates
 
-A checkpoint holds weights, optimizer, rates, random states and the place inside the epoch. A run that is killed and
-resumed ends with the weights of one that was not, bit by bit on one thread of the same machine.
+A checkpoint holds weights, optimizer, rates, random states, the place inside the epoch and what a task carries from
+batch to batch. A run that is killed and resumed ends with the weights of one that was not, bit by bit on one thread of
+the same machine.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -47,6 +48,16 @@ class Task(Protocol):
 
     def error(self) -> float:
         """Validation error of the network as it is; the lower the better."""
+
+
+@runtime_checkable
+class Carrying(Protocol):
+    """A task whose batches are in sequence: each goes on with the state that the one before it left.
+
+    `order` begins it anew. Of several processes each holds the state of its own rows, and zero for all others.
+    """
+
+    carried: Tensor  # on the run's device
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +94,23 @@ def run(
     log_dir: Path | None = None,
     watch: Callable[[int, float], None] | None = None,
     progress: bool = True,
+    label: str = "epochs",
 ) -> list[float]:
     """Train; leaves the weights with the lowest validation error in the network and gives the error of each epoch.
 
     `watch` hears each epoch's number (from 1) and error, and may end the run by raising. Files are written by the
-    first process only. Errors: TrainingError when the loss is no number, or when `checkpoints` holds another run.
+    first process only. `label` names the bar of progress. Errors: TrainingError when the loss is no number, or when
+    `checkpoints` holds another run.
     """
     one = _Run(task, optimizer, rates, settings, random, team or Team(), checkpoints)
     one.resume()
     log = Log(log_dir, one.place.steps) if log_dir and one.team.first else None
     done = len(one.place.errors)
-    epochs = tqdm(total=settings.epochs, initial=done, desc="epochs", disable=not (progress and one.team.first))
+    told = progress and one.team.first
+    epochs = tqdm(total=settings.epochs, initial=done, desc=label, unit="epoch", disable=not told)
     try:
         while not one.place.ended:
-            error = one.epoch(log)
+            error = one.epoch(log, told=told)
             epochs.update()
             epochs.set_postfix(validation_error=f"{error:.4f}")
             if watch is not None:
@@ -140,6 +154,7 @@ class _Run:
         self.place = Place(ended=settings.epochs == 0)
         self.best = _learnt(task.network)
         self._epoch_began = random.bit_generator.state  # before the order of the running epoch was drawn
+        self._left: Tensor | None = None  # what the task of a killed run carried
 
     def resume(self) -> None:
         """Take up the last checkpoint, if there is one."""
@@ -152,24 +167,29 @@ class _Run:
         self.rates.load_state_dict(state["rates"])
         self.precision.scaler.load_state_dict(state["scaler"])
         self.best = state["best"]
+        self._left = state.get("carried")
         self._epoch_began = json.loads(state["epoch_began"])
         self.random.bit_generator.state = json.loads(state["random"])
         torch.set_rng_state(state["torch"].cpu())
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda"].cpu(), self.device)
 
-    def epoch(self, log: Log | None) -> float:
+    def epoch(self, log: Log | None, *, told: bool) -> float:
         """The rest of the running epoch; gives its validation error."""
         batches = self._batches()
         self.task.network.train()
-        for rows in batches[self.place.step :]:
-            loss, norm = self._step(rows)
-            self.place.step += 1
-            self.place.steps += 1
-            if log is not None:
-                log.step(self.place.steps, loss, self.optimizer.param_groups[0]["lr"], norm)
-            if self.checkpoints is not None and self.checkpoints.due():
-                self._save()
+        with tqdm(total=len(batches), initial=self.place.step, unit="step", leave=False, disable=not told) as bar:
+            for rows in batches[self.place.step :]:
+                loss, norm = self._step(rows)
+                self.place.step += 1
+                self.place.steps += 1
+                if log is not None:
+                    log.step(self.place.steps, loss, self.optimizer.param_groups[0]["lr"], norm)
+                # By the clock of the first: all have to be there when what they carry is put together.
+                if self.checkpoints is not None and self.team.agree(float(self.checkpoints.due())):
+                    self._save()
+                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+                bar.update()
         return self._finish(log)
 
     def _batches(self) -> Sequence[Rows]:
@@ -181,6 +201,8 @@ class _Run:
         self.random.bit_generator.state = self._epoch_began
         batches = self.task.order(self.random)
         self.random.bit_generator.state = now
+        if self._left is not None and isinstance(self.task, Carrying):
+            self.task.carried = self._left
         return batches
 
     def _step(self, rows: Rows) -> tuple[float, float | None]:
@@ -236,7 +258,10 @@ class _Run:
         return errors[-1]
 
     def _save(self) -> None:
-        if self.checkpoints is None or not self.team.first:
+        if self.checkpoints is None:
+            return
+        carried = self.team.sum(self.task.carried) if isinstance(self.task, Carrying) and self.place.step else None
+        if not self.team.first:
             return
         place = self.place
         self.checkpoints.write(
@@ -247,6 +272,7 @@ class _Run:
                 "optimizer": self.optimizer.state_dict(),
                 "rates": self.rates.state_dict(),
                 "scaler": self.precision.scaler.state_dict(),
+                "carried": carried,
                 "epoch_began": json.dumps(self._epoch_began),
                 "random": json.dumps(self.random.bit_generator.state),
                 "torch": torch.get_rng_state(),

@@ -1,4 +1,4 @@
-"""What every preset of `shelfstream train products` can be told."""
+"""What a training can be told: `shelfstream train products` and `train behaviour`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.train.checkpoint import EVERY_S, Checkpoints
+from models.train.precision import PrecisionName
 from models.train.title_sampling import Sampling
 
 
@@ -39,16 +40,31 @@ NOWHERE = RunPlace()
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """The options of a training, search or cross-validation; a preset passes on what it has no use for."""
+class RunOptions:
+    """The options of every training and search."""
 
-    epochs: int | None = None  # None = the preset's own number
+    epochs: int | None = None  # None = the model's own number
     seed: int = 7
     device: str = "cpu"
     place: RunPlace = NOWHERE
-    study: Path | None = None  # a finished search whose best values are taken
+    study: Path | None = None  # a finished search whose best values are taken; of a search, its file
+    progress: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Options(RunOptions):
+    """Of products: a training, search or cross-validation; a preset passes on what it has no use for."""
+
     teacher: Path | None = None  # SHIPPED or the folder of a tower whose answers are learnt too; None = labels alone
     teacher_cache: Path | None = None  # folder that keeps a teacher's answers
     sampling: Sampling | None = None  # how often an epoch visits a title; None = the preset's own
     baselines: bool = True
-    progress: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BehaviourOptions(RunOptions):
+    """Of behaviour: a training or search."""
+
+    precision: PrecisionName = "auto"
+    begin: Path | None = None  # an artifact whose weights are gone on with; None = drawn ones
+    households: int | None = None  # so many teach, and a fifth of that decides when to stop; None = all

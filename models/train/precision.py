@@ -6,11 +6,12 @@ Source: Micikevicius et al. 2018, "Mixed precision training" (arXiv:1710.03740).
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
 PrecisionName = Literal["auto", "float32", "bf16", "fp16"]
+PRECISIONS: tuple[PrecisionName, ...] = get_args(PrecisionName)
 _TYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: a linear warm-up, then a cosine, a fall at each plateau, or nothing."""
+"""Learning-rate schedules: a warm-up, then a cosine, a fall at each plateau, or nothing; or one cycle."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from typing import Any, Literal
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
 
-RateName = Literal["cosine", "plateau", "constant"]
+RateName = Literal["cosine", "plateau", "constant", "one-cycle"]
 
 
 class Rates:
@@ -17,6 +17,8 @@ class Rates:
     `cosine` falls to `floor` of the highest rate over `steps` (Loshchilov and Hutter 2017, arXiv:1608.03983, without
     restarts). `plateau` is multiplied by `factor` when the validation error did not fall for more than `patience`
     epochs, down to `floor`. The first `warm_up` of the steps rise linearly (Goyal et al. 2017, arXiv:1706.02677).
+    `one-cycle` rises from a 25th over `warm_up` of the steps and falls to next to nothing, in cosines, the momentum the
+    other way round (Smith and Topin 2018, arXiv:1708.07120); it has no floor.
     """
 
     def __init__(
@@ -33,9 +35,15 @@ class Rates:
         self._warm = max(1, round(warm_up * steps))
         self._steps = max(1, steps)
         self._floor = floor
-        self._by_step = LambdaLR(optimizer, self._cosine if name == "cosine" else self._risen)
-        self._ends_with_warm_up = name == "plateau"
-        lowest = [group["initial_lr"] * floor for group in optimizer.param_groups]
+        highest = [group["lr"] for group in optimizer.param_groups]
+        self._by_step: LambdaLR | OneCycleLR
+        if name == "one-cycle":
+            self._steps += warm_up * self._steps == 1  # torch would divide by a rise of no steps
+            self._by_step = OneCycleLR(optimizer, highest, total_steps=self._steps, pct_start=warm_up)
+        else:
+            self._by_step = LambdaLR(optimizer, self._cosine if name == "cosine" else self._risen)
+        self._last = {"plateau": self._warm, "one-cycle": self._steps - 1}.get(name, math.inf)
+        lowest = [rate * floor for rate in highest]
         self._by_epoch = (
             ReduceLROnPlateau(optimizer, factor=factor, patience=patience, threshold=0.0, min_lr=lowest)
             if name == "plateau"
@@ -44,7 +52,7 @@ class Rates:
 
     def step(self) -> None:
         """After each step of the optimizer."""
-        if not self._ends_with_warm_up or self._by_step.last_epoch < self._warm:
+        if self._by_step.last_epoch < self._last:
             self._by_step.step()
 
     def epoch(self, error: float) -> None:

@@ -8,15 +8,17 @@ processes may work at one study.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.errors import TrainingError
 
 if TYPE_CHECKING:
     import optuna
+    from _typeshed import DataclassInstance
 
+R = TypeVar("R", bound="DataclassInstance")
 Watch = Callable[[int, float], None]  # the number of an epoch, from 1, and its validation error
 
 
@@ -85,6 +87,13 @@ def best_of(file: Path, name: str) -> dict[str, Any]:
     if not any(trial.state.name == "COMPLETE" for trial in study.trials):
         raise TrainingError(f"{file} has no finished trial of {name}; go on with --search N --study {file}")
     return dict(study.best_params)
+
+
+def put(values: Mapping[str, Any], recipe: R) -> tuple[R, dict[str, Any]]:
+    """A recipe with those values that it has a field for, and the rest of them."""
+    own = {field.name for field in fields(recipe)}
+    changed = replace(recipe, **{name: value for name, value in values.items() if name in own})
+    return changed, {name: value for name, value in values.items() if name not in own}
 
 
 def _study(file: Path, name: str, seed: int) -> optuna.Study:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,9 +16,10 @@ from models.session.predictor import SessionModel
 from models.session.rates import fit_rates
 from models.train.behaviour_calibration import platt
 from models.train.loop import Settings, run
+from models.train.options import NOWHERE, RunPlace
 from models.train.rates import Rates
 from models.train.seeds import seeded
-from models.train.team import Rows
+from models.train.team import Rows, Team
 
 EPOCHS = 10
 BATCH = 256
@@ -57,11 +60,13 @@ def fit(
     *,
     seed: int,
     epochs: int = EPOCHS,
+    place: RunPlace = NOWHERE,
+    team: Team | None = None,
     progress: bool,
 ) -> tuple[SessionModel, list[float]]:
     """Events with what was bought later, and for fitting their users -> a calibrated model, and its validation errors.
 
-    The best epoch, slope and intercept come from the held-out users.
+    The best epoch, slope and intercept come from the held-out users. Errors: TrainingError.
     """
     random = seeded(seed)
     walked, bought, users = fitted
@@ -86,10 +91,26 @@ def fit(
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-3)
     steps = epochs * (len(inputs) // BATCH)
     rates = Rates(optimizer, "cosine", steps, warm_up=0.2)
-    settings = Settings(epochs, epochs, precision="float32")
-    errors = run(task, optimizer, rates, settings, random=random, progress=progress)
+    settings = Settings(epochs, epochs, precision="float32", seed=seed)
+    checkpoints = place.checkpoints({"seed": seed, "epochs": epochs, "events": _fingerprint(inputs, asked, *truth)})
+    errors = run(
+        *(task, optimizer, rates, settings),
+        random=random,
+        team=team,
+        checkpoints=checkpoints,
+        log_dir=place.log_dir,
+        progress=progress,
+    )
     network.eval()
     with torch.no_grad():
         logits = network(asked).mean(dim=0).double().numpy()
         network.get_buffer("platt").copy_(torch.tensor(platt(logits, held[1].astype(np.float64))))
     return model, errors
+
+
+def _fingerprint(*columns: Tensor) -> str:
+    """crc32 over all of them: whose run a checkpoint is."""
+    crc = 0
+    for column in columns:
+        crc = zlib.crc32(column.contiguous().numpy().tobytes(), crc)
+    return f"{crc:08x}"

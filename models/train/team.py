@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 Rows = NDArray[np.int64]
@@ -59,6 +59,14 @@ class Team:
         shared = torch.tensor([value], dtype=torch.float64, device=_device())
         distributed.broadcast(shared, src=0)
         return float(shared.item())
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum of the processes' tensors, in every process."""
+        if self.size == 1:
+            return values
+        summed = values.clone()
+        distributed.all_reduce(summed)
+        return summed
 
     @contextmanager
     def turn(self) -> Iterator[None]:

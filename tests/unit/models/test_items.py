@@ -20,7 +20,7 @@ from models.items.reader import Reader, Shop
 from models.items.words import words
 from models.registry import shipped
 from models.train.items import fit_network, shop_of
-from models.train.items_fit import NONE, targets
+from models.train.items_fit import NONE, Recipe, targets
 from tests.unit.models.shops import ITEMS, sales
 
 SLOTS = 256
@@ -31,7 +31,10 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An artifact that has learnt the invented shop."""
     whole = sales(200)
     network, shop, history = fit_network(
-        whole.of_buckets(*TRAIN), whole.of_buckets(VALIDATION), epochs=6, seed=7, progress=False, slots=SLOTS
+        *(whole.of_buckets(*TRAIN), whole.of_buckets(VALIDATION), Recipe(epochs=6)),
+        shape={"slots": SLOTS},
+        seed=7,
+        progress=False,
     )
     path = tmp_path_factory.mktemp("items")
     save_items(path, network, shop, metrics={}, training=history)
@@ -86,7 +89,7 @@ def test_an_item_that_nobody_bought_can_be_read_and_offered(predictor: ItemPredi
 def test_a_stored_model_answers_as_it_did_when_it_was_fitted(stored: Path, predictor: ItemPredictor) -> None:
     part = sales(200).of_buckets(TEST)
     network, shop, _ = fit_network(
-        sales(200).of_buckets(*TRAIN), sales(200).of_buckets(VALIDATION), epochs=1, seed=3, progress=False
+        sales(200).of_buckets(*TRAIN), sales(200).of_buckets(VALIDATION), Recipe(epochs=1), seed=3, progress=False
     )
     before, sure = ItemPredictor(predictor.info, network, shop).run(part, top=3)
     save_items(stored.parent / "again", network, shop, metrics={}, training={})

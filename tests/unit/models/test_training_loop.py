@@ -156,6 +156,38 @@ def test_a_plateau_halves_the_rate_down_to_its_floor_and_survives_a_restart() ->
     assert again.param_groups[0]["lr"] == pytest.approx(0.2)
 
 
+def test_one_cycle_rises_and_falls_with_the_momentum_against_it_and_survives_a_restart() -> None:
+    optimizer = torch.optim.AdamW([nn.Parameter(torch.zeros(1))], lr=2.5)
+    rates = Rates(optimizer, "one-cycle", 100, warm_up=0.1)
+    seen, momenta = [], []
+    for step in range(104):  # an epoch may have a few steps more than was reckoned with
+        if step == 40:
+            again = torch.optim.AdamW([nn.Parameter(torch.zeros(1))], lr=2.5)
+            resumed = Rates(again, "one-cycle", 100, warm_up=0.1)
+            again.load_state_dict(optimizer.state_dict())
+            resumed.load_state_dict(rates.state_dict())
+            optimizer, rates = again, resumed
+        seen.append(optimizer.param_groups[0]["lr"])
+        momenta.append(optimizer.param_groups[0]["betas"][0])
+        optimizer.step()
+        rates.step()
+    assert np.argmax(seen) == np.argmin(momenta) == 9
+    assert seen[0] == pytest.approx(0.1)
+    assert seen[9] == pytest.approx(2.5)
+    assert np.all(np.diff(seen[9:100]) < 0)
+    assert seen[99:] == [pytest.approx(1e-5)] * 5
+    assert momenta[9] == pytest.approx(0.85)
+
+
+def test_a_cycle_whose_rise_has_no_step_of_its_own_begins_at_the_highest_rate() -> None:
+    optimizer = torch.optim.AdamW([nn.Parameter(torch.zeros(1))], lr=2.5)
+    rates = Rates(optimizer, "one-cycle", 10, warm_up=0.1)
+    for _ in range(10):
+        optimizer.step()
+        rates.step()
+    assert 0 < optimizer.param_groups[0]["lr"] < 0.01
+
+
 def test_the_shares_of_a_batch_are_the_batch_and_weigh_as_much() -> None:
     rows = np.arange(7)
     shares = [Team(rank, 3).share(rows) for rank in range(3)]

@@ -1,72 +1,25 @@
 """Training in processes of its own: one that is killed and resumed, and two that share the work."""
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from models.errors import TrainingError
 from models.train.checkpoint import FILE, Checkpoints
 from tests.unit.models.fitting import train
+from tests.unit.models.training_processes import PATIENCE_S, alone, ended, kill, losses, place, start, together
 
-PATIENCE_S = 300  # two minutes where ten others compute on two cores; seconds otherwise
-ROOT = Path(__file__).parents[3]
-ONE = [sys.executable, "-m", "tests.unit.models.fitting"]
-TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", ONE[2]]
-
-
-def start(command: list[str]) -> subprocess.Popen[str]:
-    quiet = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    return subprocess.Popen(
-        command, cwd=ROOT, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
-    try:
-        out, complaints = process.communicate(timeout=PATIENCE_S)
-    finally:
-        kill(process)
-    assert process.returncode == 0, complaints
-    told: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return told
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    """With the processes that it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
-def losses(folder: Path) -> list[tuple[int, float]]:
-    events = EventAccumulator(str(folder / "logs"))
-    events.Reload()
-    return [(event.step, event.value) for event in events.Scalars("train/loss")]
-
-
-def place(folder: Path) -> dict[str, Any]:
-    file = folder / "checkpoints" / FILE
-    if not file.exists():
-        return {"step": 0, "errors": []}
-    found: dict[str, Any] = torch.load(file, weights_only=True)["state"]["place"]
-    return found
+MODULE = "tests.unit.models.fitting"
 
 
 @pytest.mark.timeout(2 * PATIENCE_S)
 def test_a_run_killed_in_mid_epoch_and_resumed_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
     options = ["--batch", "6", "--noise", "0.2"]  # some 70 steps an epoch, a checkpoint after each
-    killed = start([*ONE, str(tmp_path / "killed"), *options])
+    killed = start([*alone(MODULE), str(tmp_path / "killed"), *options])
     try:
         while not ((now := place(tmp_path / "killed"))["errors"] and 5 < now["step"] < 40):
             assert killed.poll() is None, killed.communicate()
@@ -84,8 +37,10 @@ def test_a_run_killed_in_mid_epoch_and_resumed_ends_with_the_weights_of_one_that
 
 @pytest.mark.timeout(2 * PATIENCE_S)
 def test_two_processes_learn_what_one_does_with_the_same_batches(tmp_path: Path) -> None:
-    together = start([*TWO, str(tmp_path / "two"), "--batch", "62"])  # 31 titles each; the last batch is uneven
-    one, two = train(tmp_path / "one", batch=62, noise=0.0), ended(together)
+    shared = start(
+        [*together(MODULE), str(tmp_path / "two"), "--batch", "62"]
+    )  # 31 titles each; the last batch is uneven
+    one, two = train(tmp_path / "one", batch=62, noise=0.0), ended(shared)
     np.testing.assert_allclose(two["errors"], one["errors"], atol=0.02)  # a validation title in 60 may tip over
     (steps, expected), (same_steps, found) = (zip(*losses(tmp_path / name), strict=True) for name in ("one", "two"))
     assert steps == same_steps
