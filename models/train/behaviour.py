@@ -21,7 +21,7 @@ from models.data.journey import Purchases
 from models.data.splits import TRAIN, VALIDATION
 from models.train.behaviour_calibration import calibrate
 from models.train.behaviour_fit import Pieces, fit, outputs
-from models.train.behaviour_weights import go_on, round_weights, start_from_popularity
+from models.train.behaviour_weights import fit_prices, go_on, round_weights, start_from_popularity
 from models.train.shelf import best_sellers, fit_shelf
 
 EPOCHS = 8
@@ -58,6 +58,7 @@ def train(
 
     network = BehaviourNetwork(shape)
     network.get_buffer("sold").copy_(torch.from_numpy(sold))
+    fit_prices(network, fitted.purchases)
     start_from_popularity(network, np.bincount(fitted.purchases.category, minlength=shape.categories))
     begun = None if begin is None else go_on(network, begin)
     history = fit(network, fitted, held, epochs or EPOCHS, rng, progress=progress, gentle=begin is not None)
