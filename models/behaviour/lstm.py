@@ -46,10 +46,11 @@ class Lstm:
         embedding = network.embedding.weight.detach().cpu().numpy()
         self._hidden, self._numeric = sizes.hidden, sizes.numeric
         self._usual: Floats = np.zeros(0, np.float32)  # (categories,) where prices are read
-        self._per_spread: Floats = self._usual
+        self._per_spread = self._usual
         if sizes.numeric > BEFORE_PRICES:
             self._usual = network.get_buffer("usual_price").cpu().numpy()
-            self._per_spread = PER_SPREAD / network.get_buffer("price_spread").cpu().numpy()
+            spread: Floats = network.get_buffer("price_spread").cpu().numpy()
+            self._per_spread = np.float32(PER_SPREAD) / spread
         self._short = Matrix(weights["short.weight"].T)
         self._short_bias: Floats = weights["short.bias"]
         sold = network.get_buffer("sold").cpu().numpy()
