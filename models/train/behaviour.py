@@ -24,7 +24,7 @@ from models.train.behaviour_fit import Pieces, fit, outputs
 from models.train.behaviour_weights import fit_prices, go_on, round_weights, start_from_popularity
 from models.train.shelf import best_sellers, fit_shelf
 
-EPOCHS = 8
+EPOCHS = 10
 
 
 def train(
@@ -39,7 +39,7 @@ def train(
 ) -> dict[str, Any]:
     """Fit, calibrate and save a behaviour artifact to `output`; returns what happened, as in its manifest.
 
-    `purchases` are raw lines, by default all that may be used; the learning rate falls over `epochs` (default 8).
+    `purchases` are raw lines, by default all that may be used; the learning rate falls over `epochs` (default 10).
     `begin` is an artifact whose weights are gone on with; what it lacks begins where it changes no answer.
     Errors: ArtifactError when that cannot be read.
     """
