@@ -11,9 +11,9 @@ from schemas.events import UserBehaviour
 def purchase_events(count: int) -> Iterator[UserBehaviour]:
     """The first `count` purchases of the year; lines of one basket share a session."""
     year = journey.events(journey.lines()).by_time()
-    columns = (year.household, year.basket, year.product, year.category, year.times_ms)
-    rows = zip(*(column[:count].tolist() for column in columns), strict=True)
-    for number, (household, basket, product, category, time_ms) in enumerate(islice(rows, count)):
+    columns = (year.household, year.basket, year.product, year.category, year.times_ms, year.price, year.quantity)
+    rows = zip(*(column[:count].tolist() for column in columns if column is not None), strict=True)
+    for number, (household, basket, product, category, time_ms, price, pieces) in enumerate(islice(rows, count)):
         yield UserBehaviour(
             event_id=f"{basket}-{number}",
             user_id=f"household-{household}",
@@ -22,6 +22,8 @@ def purchase_events(count: int) -> Iterator[UserBehaviour]:
             session_id=str(basket),
             product_id=str(product),
             category=year.categories[category],
+            price=price or None,
+            quantity=pieces or None,
         )
 
 

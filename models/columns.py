@@ -6,6 +6,7 @@ All arrays of one struct have the same first length; that is checked where they 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,10 +75,17 @@ class EventColumns:
     attributes: NDArray[np.uint32]  # (n, A) crc32 of "name=value" of the product's predicted attributes, 0 = none
     sessions: NDArray[np.uint64]  # (n,) hash of session_id (the basket), 0 = no session
     times_ms: NDArray[np.int64]  # (n,) milliseconds since the epoch
+    prices: NDArray[np.float64] | None = None  # (n,) of one piece, 0 = not told; None: of no event
+    quantities: NDArray[np.float64] | None = None  # (n,) pieces, 0 = not told; None: of no event
 
     def take(self, which: slice | NDArray[np.generic]) -> EventColumns:
         """The events that a slice, a mask or an index array names."""
-        return EventColumns(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
+        return EventColumns(**{name: column[which] for name, column in self.told()})
+
+    def told(self) -> list[tuple[str, NDArray[Any]]]:
+        """The columns that are there, by name."""
+        columns = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        return [(name, column) for name, column in columns if column is not None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A trained behaviour model as an artifact: network, category names and shelf, there and back.
 
-weights.safetensors   net.* the network (weights in float16), shelf.* products, how they sell, and trust and keep
+weights.safetensors   net.* the network (weights in float16; usual prices and their spread, where it reads prices),
+                      shelf.* products, how they sell, and trust and keep
 products.json         product ids in the order of shelf.category
 manifest.json         inputs.sizes the network's Sizes, labels.categories
 """
@@ -17,6 +18,7 @@ from models.behaviour.network import BehaviourNetwork, Sizes
 from models.behaviour.predictor import BehaviourPredictor
 from models.behaviour.risk_artifact import load_risk
 from models.behaviour.shelf import Shelf
+from models.behaviour.tokens import BEFORE_PRICES, NUMERIC
 from models.behaviour.visit_artifact import choose_visit
 from models.columns import ModelInfo
 from models.errors import ArtifactError
@@ -74,7 +76,13 @@ def load_behaviour(
     artifact = load(path or shipped(KIND), KIND)
     manifest = artifact.manifest
     try:
-        network = BehaviourNetwork(Sizes(**manifest.inputs["sizes"]))
+        sizes = Sizes(**{"numeric": BEFORE_PRICES} | manifest.inputs["sizes"])
+        if sizes.numeric not in (BEFORE_PRICES, NUMERIC):
+            raise ArtifactError(
+                f"{artifact.path} reads {sizes.numeric} numbers of an event, this code makes {NUMERIC} (or the first "
+                f"{BEFORE_PRICES}); train it again with `shelfstream train behaviour`"
+            )
+        network = BehaviourNetwork(sizes)
         network.load_state_dict(
             {n.removeprefix("net."): torch.from_numpy(t) for n, t in artifact.tensors.items() if n.startswith("net.")}
         )

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.behaviour.matrix import Matrix
-from models.behaviour.network import BehaviourNetwork
-from models.behaviour.tokens import GAP, GAP_SCALE, Tokens
+from models.behaviour.network import DEAREST, PER_SPREAD, BehaviourNetwork
+from models.behaviour.tokens import BEFORE_PRICES, GAP, GAP_SCALE, PRICE, TOLD, Tokens
 
 Floats = NDArray[np.float32]
 ONE, SCALE, PER_E = (np.full(1, value, np.float32) for value in (1, GAP_SCALE, 1 / (24 * math.e)))
 HALF = np.full(1, 0.5, np.float32)  # an array: with Python's numbers numpy takes twice as long
+MOST, LEAST = (np.full(1, sign * DEAREST, np.float32) for sign in (1, -1))
 
 
 class Encoded(NamedTuple):
@@ -40,10 +41,16 @@ class Lstm:
         weights = {name: value.detach().cpu().numpy() for name, value in network.lstm.named_parameters()}
         i, f, g, o = np.split(np.arange(4 * sizes.hidden), 4)  # torch's order
         order, half = np.concatenate([i, f, o, g]), np.repeat(np.array([0.5, 0.5, 0.5, 1], np.float32), sizes.hidden)
-        inputs = weights["weight_ih_l0"][order].T * half  # (embedding + 7, 4 hidden)
+        inputs = weights["weight_ih_l0"][order].T * half  # (embedding + numeric, 4 hidden)
         bias = (weights["bias_ih_l0"] + weights["bias_hh_l0"])[order] * half
         embedding = network.embedding.weight.detach().cpu().numpy()
-        self._hidden = sizes.hidden
+        self._hidden, self._numeric = sizes.hidden, sizes.numeric
+        self._usual: Floats = np.zeros(0, np.float32)  # (categories,) where prices are read
+        self._per_spread = self._usual
+        if sizes.numeric > BEFORE_PRICES:
+            self._usual = network.get_buffer("usual_price").cpu().numpy()
+            spread: Floats = network.get_buffer("price_spread").cpu().numpy()
+            self._per_spread = np.float32(PER_SPREAD) / spread
         self._short = Matrix(weights["short.weight"].T)
         self._short_bias: Floats = weights["short.bias"]
         sold = network.get_buffer("sold").cpu().numpy()
@@ -61,7 +68,7 @@ class Lstm:
         order, widths = steps(of_user)
         users = [tokens.users[mine[0]] for mine in of_user]
         gates = self._of_category.take(tokens.categories, axis=0)  # (t, 4 hidden)
-        numeric = tokens.numeric()
+        numeric = self._numbers(tokens)
         places = self._places.take(tokens.product + 1, mode="clip")
         gates += self._others.of(np.concatenate([numeric, self._residual.take(places, axis=0)], axis=1))
         gone = _lost(numeric[:, GAP])
@@ -93,6 +100,19 @@ class Lstm:
         at_token = np.empty((len(order), hidden), np.float32)
         at_token[order] = np.concatenate(states)
         return Encoded(at_token, users, at_token.take([mine[-1] for mine in of_user], axis=0), work[:, four:])
+
+    def _numbers(self, tokens: Tokens) -> Floats:
+        """(t, numeric) as `Recurrent.numbers`."""
+        numeric = tokens.numeric()
+        if self._numeric == BEFORE_PRICES:
+            return numeric[:, :BEFORE_PRICES]
+        price = numeric[:, PRICE]
+        price -= self._usual.take(tokens.categories)
+        price *= self._per_spread.take(tokens.categories)
+        np.minimum(price, MOST, out=price)
+        np.maximum(price, LEAST, out=price)
+        price *= numeric[:, TOLD]
+        return numeric
 
     def _fade(self, cell: Floats, gone: Floats) -> None:
         """(r, hidden) cells, in place, whose short-term part loses these (r,) shares."""

@@ -1,14 +1,15 @@
 """The behaviour network: what comes next in a basket, and whether another basket comes within a week.
 
     tokens ──► embedding ─┐
-    gap, hour, place ─────┴► LSTM ──► h ─┬──────────────► out ──► logit of each category ┐
+    gap, hour, price, … ──┴► LSTM ──► h ─┬──────────────► out ──► logit of each category ┐
     running basket ──► sum of embeddings ┤                                               + ─► softmax
     habits ──► profile (sum, by weight) ─┤ (and `deep`, a residual layer over these)        │
                                          └─► gates ─┐                                    │
     habit features of a category ──► hidden (16) ───┴─► dot product ─────────────────────┘
 
 A token's embedding is that of its category and, for the best sellers, a vector of the product. The LSTM is time-aware:
-part of its cell fades with the days between baskets (cells.py).
+part of its cell fades with the days between baskets (cells.py). A price counts by how far it is from what
+is usual in its category.
 
 The last line is the copy term: a category that the user buys gets a logit from how much, how regularly and how long ago
 it was bought, mixed by gates that the LSTM's state sets, so that "what is due" and "what goes with this basket" are
@@ -31,12 +32,13 @@ from torch.nn import functional as F
 
 from models.behaviour.cells import State, TimeAwareLstm
 from models.behaviour.habits import HALF_DAYS
-from models.behaviour.tokens import GAP, GAP_SCALE, NUMERIC
+from models.behaviour.tokens import BEFORE_PRICES, GAP, GAP_SCALE, NUMERIC
 
 FEATURES = 7  # of a habit, see `_habit_features`
 RHYTHM = 4  # of a user, see `week_logit`
 FACTS = 6  # of a user and the running basket, see `_facts`
-HIDDEN = 0.1  # share of the products of a training pass that are shown as unknown
+HIDDEN = 0.1  # share of the products, and of the prices, of a training pass that are shown as unknown
+PER_SPREAD, DEAREST = 0.5, 1.5  # what a price that is one spread above the usual one counts, and the most one can
 MASKED = -1e4  # logit of a category that is not offered: exp() of it is 0 even at a temperature of 5
 MEMORY_DAYS = HALF_DAYS / 0.6931  # what is halved every 180 days remembers 260 days
 
@@ -55,6 +57,7 @@ class Sizes:
     habits: int = 112
     products: int = 0  # best sellers that have a vector of their own beside that of their category
     residual: int = 16  # numbers of such a vector
+    numeric: int = NUMERIC  # columns of Tokens.numeric that are read, from the first on
 
     def as_dict(self) -> dict[str, int]:
         """For the manifest."""
@@ -66,7 +69,7 @@ class Inputs(NamedTuple):
 
     category: Tensor  # (t,)
     product: Tensor  # (t,) number of the product, -1 = unknown
-    numeric: Tensor  # (t, 7) as Tokens.numeric
+    numeric: Tensor  # (t, 10) as Tokens.numeric
 
     @property
     def days(self) -> Tensor:
@@ -92,6 +95,9 @@ class Recurrent(nn.Module, ABC):
         super().__init__()
         self.sizes = sizes
         self.embedding = nn.Embedding(sizes.categories, sizes.embedding)
+        if sizes.numeric > BEFORE_PRICES:  # of a category: mean and standard deviation of the log price of a piece
+            self.register_buffer("usual_price", torch.zeros(sizes.categories))
+            self.register_buffer("price_spread", torch.ones(sizes.categories))
 
     def encode(self, tokens: Inputs, widths: Tensor, state: State) -> tuple[Tensor, State]:
         """Run tokens through the network.
@@ -99,16 +105,28 @@ class Recurrent(nn.Module, ABC):
         Shapes: tokens in the order of a schedule, (steps,) widths, state (1, r, hidden) twice by rank -> (t, hidden)
         after each token, and the state after all.
         """
-        return self.recur(torch.cat([self.embed(tokens), tokens.numeric], dim=1), tokens.days, widths, state)
+        return self.recur(torch.cat([self.embed(tokens), self.numbers(tokens)], dim=1), tokens.days, widths, state)
 
     def embed(self, tokens: Inputs) -> Tensor:
         """(t, embedding) of what was bought."""
         vectors: Tensor = self.embedding(tokens.category)
         return vectors
 
+    def numbers(self, tokens: Inputs) -> Tensor:
+        """(t, sizes.numeric) the numeric inputs, prices beside those of their category; in training some are hidden."""
+        if self.sizes.numeric == BEFORE_PRICES:
+            return tokens.numeric[:, :BEFORE_PRICES]
+        before, (price, told, pieces) = tokens.numeric[:, :BEFORE_PRICES], tokens.numeric[:, BEFORE_PRICES:].unbind(1)
+        beside = price - self.get_buffer("usual_price")[tokens.category]
+        beside = beside * PER_SPREAD / self.get_buffer("price_spread")[tokens.category]
+        bought = torch.stack([beside.clamp(-DEAREST, DEAREST) * told, told, pieces], dim=1)
+        if self.training:
+            bought = bought * (torch.rand(len(bought), 1, device=bought.device) >= HIDDEN)
+        return torch.cat([before, bought], dim=1)
+
     @abstractmethod
     def recur(self, inputs: Tensor, days: Tensor, widths: Tensor, state: State) -> tuple[Tensor, State]:
-        """(t, embedding + 7) and (t,) days since the last token, otherwise as `encode`."""
+        """(t, embedding + numeric) and (t,) days since the last token, otherwise as `encode`."""
 
     @abstractmethod
     def logits(self, h: Tensor, memory: Memory) -> Tensor:
@@ -124,7 +142,7 @@ class BehaviourNetwork(Recurrent):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes)
-        self.lstm = TimeAwareLstm(sizes.embedding + NUMERIC, sizes.hidden)
+        self.lstm = TimeAwareLstm(sizes.embedding + sizes.numeric, sizes.hidden)
         self.residual = nn.Embedding(sizes.products + 1, sizes.residual)  # the last: any other product
         self.widen = nn.Linear(sizes.residual, sizes.embedding, bias=False)
         self.register_buffer("sold", torch.arange(sizes.products))  # which products, by rising number

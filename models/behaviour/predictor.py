@@ -116,7 +116,7 @@ class BehaviourPredictor:
         rows. Cutting a stream into other windows, or mixing users otherwise, changes no answer by more than 1e-5.
         Errors: BatchError when lengths or types disagree, or a row was written by another model (see `rewarm`).
         """
-        lengths = {name: len(getattr(events, name)) for name in EventColumns.__slots__}
+        lengths = {name: len(column) for name, column in events.told()}
         if emit is not None:
             lengths["emit"] = len(emit)
         wrong = [f"{name} {length}" for name, length in lengths.items() if length != len(slots)]
@@ -167,9 +167,9 @@ class BehaviourPredictor:
         """Rows written by another model -> rows of this one.
 
         `stored` begins with the fields of `prefix_dtype`, whatever follows. The LSTM's state is rebuilt from the ring
-        of the last 32 tokens. Habits and lists are kept where the layout is one of `layouts` and the category table the
-        same as here, and are rebuilt from the ring otherwise. The offset is kept. Errors: BatchError when the prefix is
-        not there.
+        of the last 32 tokens, which holds no products and prices. Habits and lists are kept where the layout is one of
+        `layouts` and the category table the same as here, and are rebuilt from the ring otherwise. The offset is kept.
+        Errors: BatchError when the prefix is not there.
         """
         prefix = prefix_of(stored)
         rows = self.blank(len(prefix))

@@ -29,7 +29,7 @@ from models.behaviour.habits import HOUR_MS
 from models.behaviour.recent import NO_EVENT, remember
 from models.behaviour.risk import BLOCK, SIGNS, RiskReader, Signs
 from models.behaviour.row import NEW_BASKET, NO_HABIT, PREFIX, PREFIX_BYTES, RING, byte_of
-from models.behaviour.tokens import CLOCK, DAY_MS, GAP_SCALE, PAUSE_MS, PURCHASE, RHYTHM_SHARE, Tokens
+from models.behaviour.tokens import CLOCK, DAY_MS, GAP_SCALE, PAUSE_MS, PURCHASE, RHYTHM_SHARE, Tokens, goods
 from models.columns import EventColumns
 
 HEAD = Struct("<qqQII")  # seen_ms, purchase_ms, session, table, cursor
@@ -53,6 +53,7 @@ class EventLists(NamedTuple):
     ids: list[int] | None = None  # hashes of the event ids (recent.py); None: rows remember none
     prices: list[float] | None = None  # of one piece, 0 = none
     countries: list[int] | None = None  # risk.py's numbers, 0 = none
+    quantities: list[float] | None = None  # pieces, 0 = not told
     # Hashes of ids for the counters of sessions (models.session.log.key), 0 = none; None: nothing counts there.
     session_keys: list[int] | None = None
     product_keys: list[int] | None = None
@@ -69,6 +70,8 @@ class EventLists(NamedTuple):
             attributes,
             events.sessions.tolist(),
             events.times_ms.tolist(),
+            prices=None if events.prices is None else events.prices.tolist(),
+            quantities=None if events.quantities is None else events.quantities.tolist(),
         )
 
 
@@ -167,7 +170,7 @@ def walk(
     of_user: dict[int, list[int]] = {}
     for event, slot in enumerate(slots):
         of_user.setdefault(slot, []).append(event)
-    types, categories, products, _, sessions, times_ms, ids, prices, countries = events[:9]
+    types, categories, products, _, sessions, times_ms, ids, prices, countries, quantities = events[:10]
     for slot, mine in of_user.items():
         row, state = slot * size, slot
         habits, weights = view[row + place.habit : row + place.bought].cast("H"), bought_weights[slot]
@@ -209,7 +212,10 @@ def walk(
                     tokens.categories.append(category)
                     tokens.products.append(product)
                     clock = CLOCK[(hour + 72) % 168]  # the epoch was a Thursday
-                    tokens.numbers.extend((begins, log1p(gap_hours) / GAP_SCALE, *clock, log1p(position) / 3))
+                    bought = goods(
+                        0.0 if prices is None else prices[event], 0.0 if quantities is None else quantities[event]
+                    )
+                    tokens.numbers.extend((begins, log1p(gap_hours) / GAP_SCALE, *clock, log1p(position) / 3, *bought))
                     tokens.events.append(event)
                     held = habit.touch(habits, place.habits, category, hour & 0xFFFF, habit.PURCHASED, True)
                     position += 1

@@ -38,14 +38,17 @@ class Purchases:
     times_ms: NDArray[np.int64]  # (n,) milliseconds since the epoch, reading the source's local time as UTC
     bucket: NDArray[np.int8]  # (n,) of the household
     categories: tuple[str, ...]
+    price: NDArray[np.float64] | None = None  # (n,) of one piece, 0 = not told; None: of no purchase
+    quantity: NDArray[np.float64] | None = None  # (n,) pieces, 0 = not told; None: of no purchase
 
     def __len__(self) -> int:
         return len(self.household)
 
     def take(self, rows: NDArray[np.generic]) -> Purchases:
         """The purchases that a mask or an index array names."""
-        columns = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "categories"}
-        return Purchases(**columns, categories=self.categories)
+        columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "categories"}
+        taken = {name: column[rows] for name, column in columns.items() if column is not None}
+        return Purchases(**taken, categories=self.categories)
 
     def of_buckets(self, *wanted: int) -> Purchases:
         """The households of some buckets."""
@@ -65,7 +68,7 @@ class Purchases:
         return self.take(np.lexsort((draw, self.basket, self.times_ms, self.household)))
 
     def fingerprint(self) -> str:
-        """crc32 over all columns, to tell in a manifest which data a model was fitted on."""
+        """crc32 over who bought what and when, to tell in a manifest which data a model was fitted on."""
         crc = zlib.crc32("\n".join(self.categories).encode())
         for column in (self.household, self.basket, self.product, self.category, self.times_ms):
             crc = zlib.crc32(np.ascontiguousarray(column).tobytes(), crc)
@@ -89,6 +92,9 @@ def priced_lines() -> tuple[Purchases, NDArray[np.float64]]:
     sold = sold.assign(category=sold["product_id"].map(named)).dropna(subset=["category"])
     sold = sold.sort_values(["household_id", "transaction_timestamp", "basket_id"], kind="stable")
     codes, categories = pd.factorize(sold["category"], sort=True)
+    pieces, paid = sold["quantity"].to_numpy(np.float64), sold["sales_value"].to_numpy(np.float64)
+    told = (pieces > 0) & (paid > 0)
+    prices = np.where(told, paid / np.where(told, pieces, 1), 0)
     everything = Purchases(
         household=sold["household_id"].to_numpy(np.int32),
         basket=sold["basket_id"].to_numpy(np.int64),
@@ -97,10 +103,9 @@ def priced_lines() -> tuple[Purchases, NDArray[np.float64]]:
         times_ms=sold["transaction_timestamp"].to_numpy("datetime64[ms]").astype(np.int64),
         bucket=buckets(str(number) for number in sold["household_id"]),
         categories=tuple(str(name) for name in categories),
+        price=prices,
+        quantity=pieces,
     )
-    pieces, paid = sold["quantity"].to_numpy(np.float64), sold["sales_value"].to_numpy(np.float64)
-    told = (pieces > 0) & (paid > 0)
-    prices = np.where(told, paid / np.where(told, pieces, 1), 0)
     usable = everything.bucket != KEPT_OUT
     return everything.take(usable), prices[usable]
 

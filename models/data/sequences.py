@@ -29,6 +29,8 @@ def as_events(purchases: Purchases, products: dict[int, int] | None = None) -> E
         attributes=np.zeros((n, 0), np.uint32),
         sessions=purchases.basket.astype(np.uint64),
         times_ms=purchases.times_ms,
+        prices=purchases.price,
+        quantities=purchases.quantity,
     )
 
 

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 from models.behaviour.cells import State
 from models.behaviour.habits import HALF_DAYS
 from models.behaviour.network import MASKED, Memory, Recurrent, Sizes
-from models.behaviour.tokens import NUMERIC
+from models.behaviour.tokens import BEFORE_PRICES
 from models.data.journey import Purchases
 from models.data.splits import TRAIN, VALIDATION
 from models.evaluate.fitted import fitted_ranks
@@ -32,7 +32,7 @@ class PlainLstm(Recurrent):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes)
-        self.lstm = nn.LSTM(sizes.embedding + NUMERIC, sizes.hidden)
+        self.lstm = nn.LSTM(sizes.embedding + sizes.numeric, sizes.hidden)
         self.out = nn.Linear(sizes.hidden, sizes.categories + 1)
         self.gates = nn.Linear(sizes.hidden, 2)
         nn.init.zeros_(self.gates.weight)
@@ -59,7 +59,7 @@ def plain_ranks(events: Purchases, asked: Purchases, *, seed: int = 7, progress:
     Ranks of 302 and more: not offered, or no target.
     """
     torch.manual_seed(seed)
-    sizes = Sizes(len(events.categories), hidden=UNITS)
+    sizes = Sizes(len(events.categories), hidden=UNITS, numeric=BEFORE_PRICES)
     end_ms = int(events.times_ms.max())
     network = PlainLstm(sizes)
     fitted, held = (Pieces(events.of_buckets(*wanted), end_ms, sizes) for wanted in (TRAIN, (VALIDATION,)))

@@ -23,7 +23,6 @@ from torch.nn.utils.rnn import PackedSequence
 from models.behaviour import BehaviourNetwork, load_behaviour
 from models.behaviour.cells import State
 from models.behaviour.network import Sizes
-from models.behaviour.tokens import NUMERIC
 from models.data import journey
 from models.data.households import held_beside, some_households
 from models.data.journey import Purchases
@@ -35,7 +34,7 @@ from models.evaluate.households import Households
 from models.evaluate.journey_baselines import frequency_ranks
 from models.evaluate.printing import tell
 from models.train.behaviour_fit import Pieces, Recipe, fit
-from models.train.behaviour_weights import start_from_popularity
+from models.train.behaviour_weights import fit_prices, start_from_popularity
 from models.train.shelf import best_sellers
 
 METRICS = ("recall@10", "recall@20", "MRR@20", "recall@10, first of a basket", "recall@10, within a basket")
@@ -48,7 +47,7 @@ class Packed(BehaviourNetwork):
 
     def __init__(self, sizes: Sizes, cell: type[nn.LSTM | nn.GRU | nn.RNN]) -> None:
         super().__init__(sizes)
-        self.cell = cell(sizes.embedding + NUMERIC, sizes.hidden)
+        self.cell = cell(sizes.embedding + sizes.numeric, sizes.hidden)
         del self.lstm
 
     def recur(self, inputs: Tensor, days: Tensor, widths: Tensor, state: State) -> tuple[Tensor, State]:
@@ -109,6 +108,7 @@ def evaluate(
         torch.manual_seed(seed)
         network = cell(shape)
         network.get_buffer("sold").copy_(torch.from_numpy(sold))
+        fit_prices(network, taught)
         start_from_popularity(network, popularity)
         began = time.process_time()
         rng = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ from models.data.splits import TRAIN, VALIDATION
 from models.errors import TrainingError
 from models.train.behaviour_calibration import calibrate
 from models.train.behaviour_fit import Pieces, Recipe, fit, outputs
-from models.train.behaviour_weights import go_on, round_weights, start_from_popularity
+from models.train.behaviour_weights import fit_prices, go_on, round_weights, start_from_popularity
 from models.train.options import BehaviourOptions
 from models.train.search import Choice, Floats, Space, Watch, best_of, put
 from models.train.search import search as search_on
@@ -160,5 +160,6 @@ def _drawn(world: _World, options: BehaviourOptions, values: Mapping[str, Any]) 
     shape = replace(world.fitted.sizes, **sizes)
     network = BehaviourNetwork(shape)
     network.get_buffer("sold").copy_(torch.from_numpy(world.sold))
+    fit_prices(network, world.fitted.purchases)
     start_from_popularity(network, np.bincount(world.fitted.purchases.category, minlength=shape.categories))
     return network, recipe

@@ -36,7 +36,7 @@ UNKNOWN = -100  # no target
 class Recipe:
     """How a network is fitted."""
 
-    epochs: int = 8
+    epochs: int = 10
     patience: int = 3  # epochs without a better validation loss before it ends
     rate: float = 3e-3  # highest of the cycle
     decay: float = 1e-4

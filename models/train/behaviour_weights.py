@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 
 from models.behaviour import BehaviourNetwork
 from models.behaviour.artifact import KIND
+from models.behaviour.network import Recurrent
+from models.behaviour.tokens import BEFORE_PRICES
+from models.data.journey import Purchases
+from models.data.usual_prices import spreads, usual_logs
 from models.errors import ArtifactError
 from models.registry import load
 
+FITTED = ("sold", "usual_price", "price_spread")  # to the data, not by gradients: those of the new network stay
 NEUTRAL = ("widen.weight", "lstm.short.weight", "lstm.short.bias")  # with zeros here their parts add nothing
 
 
@@ -30,7 +35,7 @@ def go_on(network: BehaviourNetwork, begin: Path) -> str:
     weights = {}
     for name, own in ours.items():
         found = theirs.get(name)
-        if name == "sold" or (name == "residual.weight" and not same_products):
+        if name in FITTED or (name == "residual.weight" and not same_products):
             continue
         if found is None or (name == "widen.weight" and not same_products):
             weights[name] = torch.zeros_like(own) if name in NEUTRAL else own
@@ -46,6 +51,16 @@ def go_on(network: BehaviourNetwork, begin: Path) -> str:
             )
     network.load_state_dict(weights, strict=False)
     return f"{artifact.manifest.name} {artifact.manifest.version}"
+
+
+def fit_prices(network: Recurrent, purchases: Purchases) -> None:
+    """What a piece usually costs in each category, and how far prices are from that, into the network."""
+    if network.sizes.numeric == BEFORE_PRICES or purchases.price is None or not (purchases.price > 0).any():
+        return  # of prices that nobody tells nothing is read
+    usual = usual_logs(purchases.category, purchases.price, network.sizes.categories)
+    spread = spreads(purchases.category, purchases.price, usual)
+    network.get_buffer("usual_price").copy_(torch.from_numpy(usual[:-1]))
+    network.get_buffer("price_spread").copy_(torch.from_numpy(spread))
 
 
 def start_from_popularity(network: BehaviourNetwork, counts: NDArray[np.float64] | NDArray[np.int64]) -> None:

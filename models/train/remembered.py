@@ -35,7 +35,7 @@ class Remembered:
     categories: int
     category: NDArray[np.int64]  # (n,) of the token
     product: NDArray[np.int64]  # (n,) -1 = unknown
-    numeric: Floats  # (n, 7) what the LSTM reads besides
+    numeric: Floats  # (n, 10) what the LSTM reads besides
     starts: NDArray[np.int64]  # (n + 1,) where the habits of each event begin
     habit: NDArray[np.uint16]  # (p,) category
     weight: Floats  # (p,)

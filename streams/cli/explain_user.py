@@ -110,6 +110,8 @@ def _explained(
         attributes=np.zeros((len(events), 0), np.uint32),  # they tell of taste, not of the next category
         sessions=np.array(read.sessions, np.uint64),
         times_ms=np.array(read.times_ms, np.int64),
+        prices=np.array(read.prices, np.float64),
+        quantities=np.array(read.quantities, np.float64),
     )
     found = UserExplainer(model, last=last).explain(columns, category, user_id=who)
     named = tuple(

@@ -250,6 +250,7 @@ class BehaviourLogic:
             times_ms=[event.occurred_at for event in events],
             prices=[event.price or 0.0 for event in events],
             countries=[country_number(event.country) for event in events],
+            quantities=[event.quantity or 0.0 for event in events],
             **keys,
         )
 

@@ -25,6 +25,9 @@ def messages(asked: Purchases) -> list[tuple[bytes, bytes]]:
     Categories are the shop's own words, so that no product has to be predicted first.
     """
     found = []
+    none = np.zeros(len(asked))
+    prices = (none if asked.price is None else asked.price).tolist()
+    quantities = (none if asked.quantity is None else asked.quantity).tolist()
     for place in asked.time_order().tolist():
         user = f"household-{asked.household[place]}"
         event = UserBehaviour(
@@ -35,6 +38,8 @@ def messages(asked: Purchases) -> list[tuple[bytes, bytes]]:
             session_id=str(asked.basket[place]),
             product_id=str(asked.product[place]),
             category=asked.categories[asked.category[place]],
+            price=prices[place] or None,
+            quantity=quantities[place] or None,
         )
         found.append((user.encode(), encode(event)))
     return found

@@ -85,6 +85,7 @@ def events(draw: st.DrawFn) -> Cut:
                     product_id=draw(st.none() | st.sampled_from(model.products[:8])),
                     session_id=draw(st.sampled_from([None, "a", "b"])),
                     price=draw(st.sampled_from([None, 3.5, 400.0])),
+                    quantity=draw(st.sampled_from([None, 1.0, 6.0])),
                     occurred_at=NOW_MS + draw(st.integers(0, 100)) * HOUR_MS,
                     **({"event_id": draw(st.sampled_from("xyz"))} if draw(st.booleans()) else {}),
                 )

@@ -55,6 +55,8 @@ class Replay:
             sessions=[_session(event.session_id or "")],
             times_ms=[event.occurred_at],
             ids=[event_hash(event.event_id)],
+            prices=[event.price or 0.0],
+            quantities=[event.quantity or 0.0],
         )
         batch = model.step(row, [0], columns)
         batch.rows["offset"] = offset

@@ -33,4 +33,6 @@ def shop(households: int = 40, baskets: int = 12) -> Purchases:
         times_ms=(days * DAY_MS).astype(np.int64),
         bucket=buckets(str(number) for number in household),
         categories=tuple(f"category {i}" for i in range(CATEGORIES)),
+        price=rng.choice([0, 0.99, 2.5, 7], len(household)),
+        quantity=rng.choice([0, 1, 1, 3], len(household)).astype(np.float64),
     )

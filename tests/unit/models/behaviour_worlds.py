@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.behaviour import BehaviourNetwork, BehaviourPredictor, Shelf, Sizes
+from models.behaviour.tokens import NUMERIC
 from models.columns import BehaviourBatch, EventColumns, ModelInfo
 from schemas.events import EVENT_TYPES
 
@@ -26,6 +27,9 @@ def predictor(version: str = "1", sizes: Sizes = SIZES, seed: int = 3) -> Behavi
     with torch.no_grad():
         for weight in network.parameters():
             weight.normal_(std=0.5)
+        if sizes.numeric == NUMERIC:
+            network.get_buffer("usual_price").normal_()
+            network.get_buffer("price_spread").uniform_(0.3, 1.5)
     category = np.arange(PRODUCTS, dtype=np.int32) % sizes.categories
     shelf = Shelf(
         category=category,
@@ -54,6 +58,8 @@ def columns(
     types: list[int] | None = None,
     products: list[int] | None = None,
     attributes: list[list[int]] | None = None,
+    prices: list[float] | None = None,
+    quantities: list[float] | None = None,
 ) -> EventColumns:
     """Events column by column; purchases of one basket at one time unless said otherwise."""
     n = len(categories)
@@ -64,6 +70,8 @@ def columns(
         attributes=np.zeros((n, 0), np.uint32) if attributes is None else np.array(attributes, np.uint32),
         sessions=np.array([1] * n if sessions is None else sessions, np.uint64),
         times_ms=START_MS + (np.array([0] * n if hours is None else hours, np.float64) * HOUR_MS).astype(np.int64),
+        prices=None if prices is None else np.array(prices, np.float64),
+        quantities=None if quantities is None else np.array(quantities, np.float64),
     )
 
 
@@ -79,6 +87,8 @@ def drawn(rng: np.random.Generator, n: int) -> EventColumns:
         attributes=rng.integers(0, 15, (n, 2)).astype(np.uint32),
         sessions=rng.integers(0, 3, n).astype(np.uint64),
         times_ms=(START_MS + hours * HOUR_MS).astype(np.int64),
+        prices=rng.choice([0, 0.01, 1, 2.5, 9.99, 4_000], n),
+        quantities=rng.choice([0, 0.3, 1, 1, 2, 12, 9_000], n),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,15 +13,16 @@ from models.behaviour.heads import Heads
 from models.behaviour.lstm import Lstm
 from models.behaviour.matrix import Matrix
 from models.behaviour.on_device import OnDevice
+from models.behaviour.tokens import BEFORE_PRICES
 from models.behaviour.walk import EventLists, Window, walk
 from models.behaviour.window import remembered
 from tests.unit.models.behaviour_worlds import SIZES, drawn, predictor
 
 TOLERANCE = 1e-5
-# a row of an odd size
 ODD = Sizes(
     40, hidden=9, embedding=5, basket=3, profile=4, deep=7, mixer=5, habits=7, products=7, residual=2
 )  # a row of an odd size
+BEFORE = replace(ODD, numeric=BEFORE_PRICES)
 
 
 def windows(model: BehaviourPredictor, n: int, users: int = 5) -> tuple[np.ndarray, Window]:
@@ -31,7 +34,12 @@ def windows(model: BehaviourPredictor, n: int, users: int = 5) -> tuple[np.ndarr
 
 
 def models() -> list[tuple[str, BehaviourPredictor]]:
-    return [("small", predictor()), ("odd", predictor(sizes=ODD)), ("shipped", load_behaviour())]
+    return [
+        ("small", predictor()),
+        ("odd", predictor(sizes=ODD)),
+        ("without prices", predictor(sizes=BEFORE)),
+        ("shipped", load_behaviour()),
+    ]
 
 
 @pytest.mark.parametrize("n", [1, 7, 90])

@@ -79,7 +79,7 @@ def test_no_product_is_listed_twice() -> None:
 
 
 def test_a_best_seller_that_the_user_has_bought_is_listed_once_with_both_weights() -> None:
-    model, slots = predictor(sizes=replace(SIZES, products=0), seed=2), np.zeros(2, np.int64)  # no state of products
+    model, slots = predictor(sizes=replace(SIZES, products=0), seed=6), np.zeros(2, np.int64)  # no state of products
     other, mine = (
         model.run(model.blank(1), slots, columns([3, 9], products=products, sessions=[1, 2]), top=CATEGORIES)
         for products in (None, [3, 9])
@@ -197,7 +197,7 @@ def test_a_rewarmed_row_answers_as_if_the_new_model_had_seen_the_last_tokens() -
     rng = np.random.default_rng(4)
     events, slots = drawn(rng, 24), np.zeros(24, np.int64)
     events = replace(events, types=np.full(24, PURCHASE, np.uint8), times_ms=events.times_ms // 60_000 * 60_000)
-    events = replace(events, products=np.full(24, -1, np.int32))  # the ring has categories only
+    events = replace(events, products=np.full(24, -1, np.int32), prices=None, quantities=None)  # the ring has neither
     newer = predictor("2", replace(SIZES, hidden=10), seed=9)
     _, old = streamed(MODEL, 1, slots, events, [])
     _, new = streamed(newer, 1, slots, events, [])

@@ -11,10 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.behaviour import BehaviourPredictor
+from models.behaviour.tokens import PRICE
+from models.behaviour.walk import walk
+from models.data import journey
 from models.data.journey import Purchases
 from models.evaluate.behaviour import TOP, stream
 from models.evaluate.parity import compare
+from models.train.remembered import remember
 from schemas.codec import Codec
+from schemas.events import UserBehaviour
 from schemas.predictions import ModelRef, UserPrediction
 from schemas.topics import USER_PREDICTIONS
 from streams.logic.behaviour import BehaviourLogic
@@ -48,6 +53,8 @@ def purchases(n: int = 90) -> Purchases:
         times_ms=NOW_MS + (place // 3 % 10 - 30) * DAY_MS,
         bucket=np.zeros(n, np.int8),
         categories=CATEGORIES,
+        price=random.choice([0, 0.3, 2.49, 11], n),
+        quantity=random.choice([0, 1, 1, 7], n).astype(np.float64),
     )
 
 
@@ -73,6 +80,24 @@ def test_the_streams_logic_gives_the_answers_of_the_evaluation() -> None:
     assert difference.within(2e-6)
     assert difference.equal_categories > 0.98  # two of one confidence may change places
     assert difference.equal_products > 0.9
+
+
+def test_training_reads_the_tokens_that_the_stream_makes() -> None:
+    model = numbered_model()
+    taught = journey.events(purchases())
+    learnt = remember(
+        taught, model.network.sizes, {int(number): i for i, number in enumerate(map(int, model.products))}
+    )
+    logic = BehaviourLogic(model, lambda keys: [None] * len(keys), [], lambda: NOW_MS, top=TOP)
+    codec = Codec(UserBehaviour)
+    sent = sorted((codec.decode(value) for _, value in messages(taught)), key=lambda event: int(event.event_id))
+    names = model.names.tolist()
+    tokens = walk(model.blank(3), taught.household.tolist(), logic.columns(sent), names).tokens
+    np.testing.assert_array_equal(tokens.category, learnt.category)
+    np.testing.assert_array_equal(tokens.product, learnt.product)
+    np.testing.assert_array_equal(tokens.numeric(), learnt.numeric)
+    assert len(np.unique(learnt.numeric[:, PRICE])) == 4
+    assert len(np.unique(learnt.numeric[:, -1])) == 2
 
 
 def test_a_lost_event_shows() -> None:
