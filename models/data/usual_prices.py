@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
+LEAST = 1e-3  # where all prices are the same
 PRIOR = 20.0  # lines of any category, added to each category's mean log price
 
 
@@ -17,6 +18,15 @@ def usual_logs(category: NDArray[np.int32], prices: Doubles, size: int) -> Doubl
     lots = np.bincount(priced, minlength=size)
     means = (np.bincount(priced, logs, size) + PRIOR * usual) / (lots + PRIOR)
     return np.append(means, usual)
+
+
+def spreads(category: NDArray[np.int32], prices: Doubles, usual: Doubles) -> Doubles:
+    """-> (size,) standard deviation of the log price in each category, those of all counting as PRIOR lines; over 0."""
+    size = len(usual) - 1
+    away = beside(category, prices, usual)[prices > 0] ** 2
+    priced = category[prices > 0]
+    lots = np.bincount(priced, minlength=size)
+    return np.asarray(np.sqrt((np.bincount(priced, away, size) + PRIOR * away.mean()) / (lots + PRIOR)) + LEAST)
 
 
 def beside(category: NDArray[np.int32], prices: Doubles, usual: Doubles) -> Doubles:
