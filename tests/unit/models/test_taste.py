@@ -181,19 +181,15 @@ def test_training_reads_what_the_stream_answers_from() -> None:
     world = shop(users=4, purchases=40)
     usual = usual_prices(shop())
     model = tasting(TasteModel(MODEL.info, MODEL.weights, usual))
-    events, tastes = events_of(world), None
-    tastes = model.tastes(PAIRS)
-    rows, said = model.blank(4), []
+    events, tastes, rows = events_of(world), model.tastes(PAIRS), model.blank(4)
+    said: list[dict[int, float]] = []
     for start in range(0, len(world), 11):
         part = EventLists(*(None if each is None else each[start : start + 11] for each in events))  # type: ignore[arg-type]
         batch = model.step(rows, world.user[start : start + 11].tolist(), part, tastes=tastes)
         rows = batch.rows
-        said += [
-            dict(zip(keys, chances, strict=True))
-            for keys, chances in zip(
-                batch.attribute_keys.tolist(), (batch.attribute_probability + 0).tolist(), strict=True
-            )
-        ]  # fmt: skip
+        assert batch.attribute_probability is not None
+        told = zip(batch.attribute_keys.tolist(), batch.attribute_probability.tolist(), strict=True)
+        said += [dict(zip(keys, chances, strict=True)) for keys, chances in told]
     for task in cases(world, usual):
         chances = MODEL.chances(task.weights, task.left)
         after = [place for place in range(len(world)) if _asked(world, task.name, usual, place, said[place])]
