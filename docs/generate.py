@@ -112,7 +112,7 @@ def models() -> str:
         "",
         (HERE / "models-notes.md").read_text().strip(),
     ]
-    for kind in (*PRODUCT_MODELS, *BEHAVIOUR_MODELS, "risk", "visit", "demand"):
+    for kind in (*PRODUCT_MODELS, *BEHAVIOUR_MODELS, "risk", "visit", "taste", "demand"):
         manifest = _manifest(kind)
         parts += ["", f"## {manifest['name']} {manifest['version']}"]
         for data in dict.fromkeys(figure["set"] for figure in manifest["metrics"]["figures"]):

@@ -109,10 +109,12 @@ class BehaviourBatch:
     category_confidence: NDArray[np.float32]  # (m, top)
     product_ids: NDArray[np.int32]  # (m, top) into BehaviourPredictor.products
     product_confidence: NDArray[np.float32]  # (m, top)
-    attribute_keys: NDArray[np.uint32]  # (m, 3) crc32 of "name=value": what the user prefers
-    attribute_share: NDArray[np.float32]  # (m, 3) share of the user's decayed weight
+    # (m, 3) crc32 of "name=value": what the user prefers; (m, 4) with a model of tastes: the heaviest price band too
+    attribute_keys: NDArray[np.uint32]
+    attribute_share: NDArray[np.float32]  # (m, 3 or 4) share of the user's decayed weight
     purchase_probability: NDArray[np.float32]  # (m,) another purchase basket starts within 7 days of the event
     risks: Risks | None = None  # (m,); None: the model has none
     # (m,) low, middle and high days until the next basket; an entry that is None: not told
     next_visit: list[tuple[float, float, float] | None] | None = None
+    attribute_probability: NDArray[np.float64] | None = None  # (m, 4) of the next purchase having it; NaN: not told
     session_purchase: NDArray[np.float64] | None = None  # (m,) the session still brings a purchase; NaN: not told

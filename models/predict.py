@@ -3,6 +3,7 @@
 from models.behaviour import BehaviourPredictor, EventLists, load_behaviour
 from models.behaviour.recent import APPLIED, DUPLICATE, EARLY, LATE, NO_EVENT, event_hash
 from models.behaviour.risk import country_number
+from models.behaviour.taste import BANDS as PRICE_BANDS
 from models.columns import BehaviourBatch, EventColumns, Extracted, ModelInfo, ProductBatch, ProductColumns
 from models.demand.columns import HISTORY as SALES_HISTORY
 from models.demand.columns import DemandBatch, DemandColumns
@@ -31,6 +32,7 @@ __all__ = [
     "EARLY",
     "LATE",
     "NO_EVENT",
+    "PRICE_BANDS",
     "SALES_HISTORY",
     "SALES_ROW",
     "SURE_ABOVE",

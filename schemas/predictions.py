@@ -115,11 +115,17 @@ class NextProduct(Struct):
 
 
 class PreferredAttribute(Struct):
-    """An attribute of the products a user chooses; `share` is its part of the user's recent, decayed choices."""
+    """An attribute of the products a user chooses; `share` is its part of the user's recent, decayed choices.
+
+    `probability` is the chance that the user's next purchase of something that has the attribute `name` has this
+    value; it is left out where the worker has no model of tastes (`models.taste`). The name "price_band" has the values
+    low, mid and high, beside what is usual in the category; its share is of the price bands alone.
+    """
 
     name: str
     value: str
     share: float
+    probability: float | UnsetType = UNSET
 
 
 class ProductCategories(Struct, kw_only=True):

@@ -207,7 +207,7 @@ def build_worker(settings: Settings, clock: Clock = now_ms) -> Worker:
         state = builder.table(USER_BEHAVIOUR, USER_STATE, shared=False, source_offsets=source_offsets)
         models = settings.models
         behaviour = BehaviourLogic(
-            load_behaviour(models.behaviour, device, models.risk, models.session, models.visit),
+            load_behaviour(models.behaviour, device, models.risk, models.session, models.visit, models.taste),
             lambda keys: features.read(0, keys),
             dict.fromkeys(tier_attributes(*tiers)),
             clock,

@@ -93,6 +93,10 @@ class ModelSettings(_Group):
     visit: Path | None = Field(
         None, description="folder of the artifact of the days until the next visit, or `none`; default: the shipped one"
     )
+    taste: Path | None = Field(
+        None,
+        description="folder of the artifact of chances of preferred attributes, or `none`; default: the shipped one",
+    )
     top: int = Field(10, ge=1, le=100, description="categories and products in a user prediction")
     threads: int = Field(1, ge=1, le=256, description="CPU threads of one inference")
 

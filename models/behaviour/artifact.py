@@ -18,6 +18,7 @@ from models.behaviour.network import BehaviourNetwork, Sizes
 from models.behaviour.predictor import BehaviourPredictor
 from models.behaviour.risk_artifact import load_risk
 from models.behaviour.shelf import Shelf
+from models.behaviour.taste_artifact import choose_taste
 from models.behaviour.tokens import BEFORE_PRICES, NUMERIC
 from models.behaviour.visit_artifact import choose_visit
 from models.columns import ModelInfo
@@ -66,10 +67,12 @@ def load_behaviour(
     risk: Path | None = None,
     session: Path | None = None,
     visit: Path | None = None,
+    taste: Path | None = None,
 ) -> BehaviourPredictor:
     """The predictor of an artifact folder; None is the one shipped in the package. `risk`: folder of its risk model.
 
-    `session`: what `choose_session` knows; None is none. `visit`: what `choose_visit` knows; None is the shipped one.
+    `session`: what `choose_session` knows; None is none. `visit`, `taste`: what `choose_visit` and `choose_taste` know;
+    None is the shipped one.
 
     Errors: ArtifactError when a file is missing or altered, or its tables and weights do not fit together.
     """
@@ -103,5 +106,5 @@ def load_behaviour(
             f"{network.sizes.categories} and {len(shelf.category)}; train it again with `shelfstream train behaviour`"
         )
     info = ModelInfo(manifest.name, manifest.version)
-    beside = load_risk(risk), choose_session(session), choose_visit(visit)
+    beside = load_risk(risk), choose_session(session), choose_visit(visit), choose_taste(taste)
     return BehaviourPredictor(info, categories, products, network, shelf, device, *beside)

@@ -5,7 +5,7 @@ since; when all places are taken, the lightest makes room. Liked attributes are 
 bought, put in the cart, wished for or viewed, found with the space-saving method (Metwally, Agrawal, El Abbadi:
 Efficient computation of frequent and top-k elements in data streams, ICDT 2005): a new key takes the place of the
 lightest and inherits its weight, so a key that is truly frequent cannot be missed. Weights fade with every event that
-has attributes, so that taste may change.
+has attributes, so that taste may change. Price bands are three, so each has a place of its own, apart from that list.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.behaviour.habits import VALUE
-from models.behaviour.row import LIKED, NO_PRODUCT
+from models.behaviour.row import LIKED, NO_PRODUCT, PRICE_BANDS
 from models.behaviour.schedule import Schedule
 from schemas.events import EVENT_TYPES
 
 KEEP = float(np.float32(0.98))  # of a liked weight per event with attributes: half is gone after 34 of them
 LIKING = [{"purchase": 1.0, "cart": 0.5, "wishlist": 0.3, "view": 0.1}.get(name, 0.0) for name in EVENT_TYPES]
 _ID = Struct("<H")
+_BANDS = Struct(f"<{PRICE_BANDS}f")  # price_band of a row
 _LIKED = Struct(f"<{LIKED}I{LIKED}f")  # liked_key and liked_weight of a row
 
 
@@ -75,6 +76,15 @@ def like(raw: bytearray, at: int, attributes: Sequence[int], liking: float) -> N
         keys[place] = key
         weights[place] += liking
     _LIKED.pack_into(raw, at, *keys, *weights)
+
+
+def like_band(raw: bytearray, at: int, band: int, liking: float) -> None:
+    """Count an event's price band, from 1, in one user's weights, which begin at byte `at`."""
+    if liking > 0:
+        low, mid, high = _BANDS.unpack_from(raw, at)
+        more = [0.0, 0.0, 0.0]
+        more[band - 1] = liking
+        _BANDS.pack_into(raw, at, low * KEEP + more[0], mid * KEEP + more[1], high * KEEP + more[2])
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ Training, evaluation, the stream and the files of `predict users` all come throu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 from zlib import crc32
@@ -26,6 +27,7 @@ from models.behaviour.risk_model import RiskModel
 from models.behaviour.row import PREFIX, blank, byte_of, earlier_dtypes, row_dtype
 from models.behaviour.sessions import SessionReader
 from models.behaviour.shelf import NEAR, Offers, Shelf
+from models.behaviour.taste import TasteModel, TasteReader
 from models.behaviour.visit import VisitModel
 from models.behaviour.walk import EventLists, Window, walk
 from models.behaviour.window import remembered
@@ -60,6 +62,7 @@ class BehaviourPredictor:
         risk: RiskModel | None = None,
         session: SessionModel | None = None,
         visit: VisitModel | None = None,
+        taste: TasteModel | None = None,
     ) -> None:
         self.info = info
         self.categories = categories
@@ -77,6 +80,8 @@ class BehaviourPredictor:
         self._shelf = shelf
         self.risk = risk
         self.visit = visit
+        self.taste = taste
+        self._tastes = self.tastes(())
         self._reader = None if risk is None else risk.reader(categories)
         counts_at = byte_of(self.row_dtype, "session_counts")
         self._sessions = None if session is None else SessionReader(session, self.row_dtype.itemsize, counts_at)
@@ -94,6 +99,10 @@ class BehaviourPredictor:
     def network(self) -> BehaviourNetwork:
         """The network that answers, as it was trained; not to be altered."""
         return self._network
+
+    def tastes(self, attributes: Iterable[tuple[str, str]]) -> TasteReader | None:
+        """What `step` reads the chances of these attributes (name and value) with; None without a model of tastes."""
+        return None if self.taste is None else self.taste.reader(self.categories, attributes)
 
     def blank(self, n: int) -> np.ndarray:
         """(n,) rows of users never seen."""
@@ -127,16 +136,40 @@ class BehaviourPredictor:
         return self.step(rows, places, columns, top=top, emit=None if emit is None else emit.tolist())
 
     def step(
-        self, rows: np.ndarray, slots: list[int], events: EventLists, *, top: int = 10, emit: list[bool] | None = None
+        self,
+        rows: np.ndarray,
+        slots: list[int],
+        events: EventLists,
+        *,
+        top: int = 10,
+        emit: list[bool] | None = None,
+        tastes: TasteReader | None = None,
     ) -> BehaviourBatch:
-        """As `run`, for what the stream has: lists, and rows and numbers of this model, which nobody checks again."""
-        window = walk(rows, slots, events, self._names, kept=emit, product_keep=self._shelf.keep, risk=self._reader)
+        """As `run`, for what the stream has: lists, and rows and numbers of this model, which nobody checks again.
+
+        `tastes` of this predictor knows the attributes whose chances are told; None: only those of price bands are.
+        """
+        tastes = tastes or self._tastes
+        bands = None if tastes is None else tastes.bands(events.categories, events.prices)
+        window = walk(
+            rows,
+            slots,
+            events,
+            self._names,
+            kept=emit,
+            product_keep=self._shelf.keep,
+            risk=self._reader,
+            bands=bands,
+        )
         batch = self._answer(window, self._states(window, rows), top)
         more: dict[str, Any] = {}
         if self.risk is not None and window.signs is not None:
             more["risks"] = self.risk.score(window.signs)
         if self.visit is not None:
             more["next_visit"] = self.visit.days(window.pace)
+        if tastes is not None:
+            liked = tastes.read(window.kept, batch.attribute_keys, batch.attribute_share)
+            more |= dict(zip(("attribute_keys", "attribute_share", "attribute_probability"), liked, strict=True))
         if self._sessions is not None:
             more["session_purchase"] = self._sessions.step(window.raw, slots, events, emit)
         return replace(batch, **more)

@@ -30,8 +30,9 @@
            32 u4     recent_id       hashes of the last 8 event ids, the newest first, 0 = none (recent.py)
            40 u1     risk            what is usual for the user, and what the last hours were like (risk.py)
            40 u1     session_counts  the running session (models/session/counters.py); zero without its model
+           12 f4     price_band      decayed weights of low, mid and high prices (taste.py); zero without its model
 
-With H = 64, S = 112, P = 64, A = 8 a row takes 2,016 bytes, of 2,048 that it may take.
+With H = 64, S = 112, P = 64, A = 8 a row takes 2,028 bytes, of 2,048 that it may take.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ NEW_BASKET = 1  # bit 0 of ring_flags
 RECENT = 8
 RISK_BYTES = 40
 SESSION_BYTES = 40
+PRICE_BANDS = 3
 
 PREFIX_FIELDS = [
     *ROW_HEADER,
@@ -70,7 +72,8 @@ PREFIX_BYTES = PREFIX.itemsize
 RECENT_FIELDS = [("recent_id", "<u4", (RECENT,))]
 RISK_FIELDS = [("risk", "<u1", (RISK_BYTES,))]
 SESSION_FIELDS = [("session_counts", "<u1", (SESSION_BYTES,))]
-ADDED = [*RECENT_FIELDS, *RISK_FIELDS, *SESSION_FIELDS]  # since the first layout
+BAND_FIELDS = [("price_band", "<f4", (PRICE_BANDS,))]
+ADDED = [*RECENT_FIELDS, *RISK_FIELDS, *SESSION_FIELDS, *BAND_FIELDS]  # since the first layout
 
 
 def row_dtype(
@@ -106,6 +109,7 @@ def earlier_dtypes(categories: int, hidden: int, habits: int) -> list[np.dtype[n
     return [
         row_dtype(*shape, bought=BOUGHT_FIRST, added=()),
         row_dtype(*shape, added=[*RECENT_FIELDS, *RISK_FIELDS]),
+        row_dtype(*shape, added=[*RECENT_FIELDS, *RISK_FIELDS, *SESSION_FIELDS]),
     ]
 
 

@@ -2,7 +2,7 @@
 
     1. purchase   does it move the LSTM on (tokens.py)? running basket, ring, visits and their rhythm
     2. habit      weight and hour of the category (habits.py)
-    3. lists      the product bought, the attributes liked (lists.py)
+    3. lists      the product bought, the attributes and price bands liked (lists.py)
     4. copy       of what the row holds then, if the event is to be answered: that is what the network reads
 An event changes a few numbers of one row, so this is plain Python on the rows' memory: with numpy each of them would
 cost as much as a hundred. Every number is rounded as rows hold it, so it does not matter how the stream was cut into
@@ -121,11 +121,12 @@ class _Places:
     liked: int
     recent: int
     risk: int
+    band: int
 
 
 @cache
 def _places(row: np.dtype[np.void]) -> _Places:
-    names = ("habit_id", "bought_id", "liked_key", "recent_id", "risk")
+    names = ("habit_id", "bought_id", "liked_key", "recent_id", "risk", "price_band")
     return _Places(
         row["habit_id"].shape[0],
         byte_of(row, "basket"),
@@ -143,13 +144,15 @@ def walk(
     kept: Sequence[bool] | None = None,
     product_keep: float | None = None,
     risk: RiskReader | None = None,
+    bands: Sequence[int] | None = None,
 ) -> Window:
     """Apply events to a copy of (u,) rows; all but h and c.
 
     `risk` moves the risk block on and gives the signs of each event that is kept; None leaves it alone.
     `names` (categories,) are the crc32 of the category names, for the ring. Copies are kept at the events that `kept`
     (n,) names; None is all. A product's weight shrinks to `product_keep` of it with every other one bought; None
-    leaves products bought and liked attributes alone (training needs neither).
+    leaves products bought and liked attributes alone (training needs neither). `bands` (n,) are price bands, 0 = none;
+    None leaves those alone.
     """
     place, size, m = _places(rows.dtype), rows.dtype.itemsize, len(slots) if kept is None else sum(kept)
     raw, tokens = bytearray(rows.tobytes()), Tokens()
@@ -229,6 +232,9 @@ def walk(
             if likes is not None:
                 liking = kept_lists.LIKING[kind if kind < LAST_TYPE else LAST_TYPE]
                 kept_lists.like(raw, liked_at, likes[event], liking)
+            if bands is not None and bands[event]:
+                liking = kept_lists.LIKING[kind if kind < LAST_TYPE else LAST_TYPE]
+                kept_lists.like_band(raw, row + place.band, bands[event], liking)
             if risk is not None and kind != NO_EVENT:
                 price = 0.0 if prices is None else prices[event]
                 country = 0 if countries is None else countries[event]

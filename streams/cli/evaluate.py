@@ -236,6 +236,22 @@ def visit(
 
 
 @app.command()
+def taste(
+    data: Annotated[Path, typer.Option("--data", help="Folder with the data set `gifts`, as its README has it.")],
+    artifact: Artifact = None,
+    baselines: Baselines = True,
+    as_json: Json = False,
+) -> None:
+    """How well the next colour, brand and price band are told: log loss, Brier score, calibration, the first value.
+
+    Example: shelfstream evaluate taste --data data --json
+    """
+    from models.evaluate.taste import evaluate
+
+    print_result(evaluate(data, artifact, baselines=baselines), as_json)
+
+
+@app.command()
 def taxonomy(
     data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
     artifact: Artifact = None,

@@ -230,6 +230,21 @@ def visit(
 
 
 @app.command()
+def taste(
+    data: Annotated[Path, typer.Option("--data", help="Folder with the data set `gifts`, as its README has it.")],
+    output: Output = Path(".shelfstream/artifacts/taste"),
+    as_json: Json = False,
+) -> None:
+    """Train the model of the chances of preferred attributes and price bands, on two shops; and measure it.
+
+    Example: shelfstream train taste --data data --output artifacts/taste
+    """
+    from models.train.taste import train
+
+    print_result(train(data, output), as_json)
+
+
+@app.command()
 def taxonomy(
     data: Annotated[Path, typer.Option("--data", help="Folder with the product data sets, as their README has them.")],
     output: Output = Path(".shelfstream/artifacts/taxonomy"),

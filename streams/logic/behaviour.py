@@ -19,7 +19,15 @@ import numpy as np
 from faust.types import TP
 from msgspec import UNSET, Raw
 
-from models.predict import NO_EVENT, BehaviourBatch, BehaviourPredictor, EventLists, country_number, session_key
+from models.predict import (
+    NO_EVENT,
+    PRICE_BANDS,
+    BehaviourBatch,
+    BehaviourPredictor,
+    EventLists,
+    country_number,
+    session_key,
+)
 from schemas.codec import encode
 from schemas.events import EVENT_TYPES, UserBehaviour
 from schemas.predictions import (
@@ -88,7 +96,11 @@ class BehaviourLogic:
         self._ref = ModelRef(model.info.name, model.info.version)
         self._model_key = model_key(model.info.name, model.info.version)
         self._read_features = read_features
-        self._attributes = {attribute_key(name, value): (name, value) for name, value in attributes}
+        pairs = list(attributes)
+        self._tastes = model.tastes(pairs)
+        if self._tastes is not None:
+            pairs += PRICE_BANDS
+        self._attributes = {attribute_key(name, value): (name, value) for name, value in pairs}
         self._decoder = WindowDecoder(UserBehaviour, _user_of, clock)
         self._blank = model.blank(1).tobytes()
         self._top = top
@@ -120,7 +132,8 @@ class BehaviourLogic:
             answered = iter(admission.answered)
             answer.results.update(admission.results)
             answer.types.update([event.type for event in events])
-            batch = self._model.step(rows, admission.slots, self._lists(admission), top=self._top, emit=emit)
+            lists = self._lists(admission)
+            batch = self._model.step(rows, admission.slots, lists, top=self._top, emit=emit, tastes=self._tastes)
             self._write_rows(batch.rows, admission.items, admission.slots, users, answer)
             risks = self._risks(batch, answer)
             told = admission.items if emit is None else list(compress(admission.items, emit))
@@ -287,12 +300,15 @@ class BehaviourLogic:
         fresh: Sequence[Decoded[UserBehaviour]],
         events: Sequence[UserBehaviour],
     ) -> Iterator[bytes]:
-        top, known, ref = self._top, self._attributes, self._ref
+        top, ref = self._top, self._ref
         sessions: list[Any] = [UNSET] * len(fresh)
         if batch.session_purchase is not None:
             sessions = [UNSET if chance != chance else chance for chance in batch.session_purchase.tolist()]  # NaN
         chances = batch.purchase_probability[:, None]
-        parts = [batch.category_confidence, batch.product_confidence, batch.attribute_share, chances]
+        parts: list[np.ndarray] = [batch.category_confidence, batch.product_confidence, batch.attribute_share]
+        if batch.attribute_probability is not None:
+            parts.append(batch.attribute_probability)
+        parts.append(chances)
         shares = np.concatenate(parts, axis=1, dtype=np.float64)
         shares *= 1e6  # to six digits
         np.rint(shares, out=shares)
@@ -327,17 +343,22 @@ class BehaviourLogic:
                     model=ref,
                     next_categories=_joined(self._next_category, categories, listed),
                     next_products=_joined(self._next_product, products, listed[top:]),
-                    preferred_attributes=[
-                        PreferredAttribute(*known[key], share)
-                        for key, share in zip(keys, liked, strict=True)
-                        if key in known
-                    ],
+                    preferred_attributes=self._preferred(keys, liked),
                     purchase_probability=chance,
                     risk=risk,
                     session_purchase_probability=session,
                     next_visit_days=visit,
                 )
                 yield encode(prediction)
+
+    def _preferred(self, keys: list[int], shares: list[float]) -> list[PreferredAttribute]:
+        """Attributes by their keys, 0 = none; `shares` has that of each, and then the chance of each or nothing."""
+        known, count = self._attributes, len(keys)
+        if len(shares) == count:
+            return [PreferredAttribute(*known[key], shares[i]) for i, key in enumerate(keys) if key in known]
+        return [
+            PreferredAttribute(*known[key], shares[i], shares[count + i]) for i, key in enumerate(keys) if key in known
+        ]
 
 
 def _visits(batch: BehaviourBatch, cut: slice) -> Iterable[Any]:

@@ -225,6 +225,21 @@ V1: dict[str, msgspec.Struct] = {
         purchase_probability=0.31,
         next_visit_days=Days(0.521, 3.25, 56.0),
     ),
+    "UserPrediction.taste": UserPrediction(
+        prediction_id=prediction_id("user-behaviour", 3, 123_456_789_012),
+        user_id="u",
+        event_id="e-9",
+        as_of=1_763_800_000_123,
+        source=SOURCE,
+        model=MODEL,
+        next_categories=[],
+        next_products=[],
+        preferred_attributes=[
+            PreferredAttribute("baseColour", "Navy Blue", 0.61, 0.284),
+            PreferredAttribute("price_band", "mid", 0.47, 0.441),
+        ],
+        purchase_probability=0.31,
+    ),
     "DeadLetter.invalid": DeadLetter(
         source=SOURCE,
         reason="invalid",

@@ -64,6 +64,7 @@ def test_files_and_stream_are_answered_alike(place: Place, start_worker: StartWo
             assert line.get(part) == pytest.approx(stream_line.get(part), abs=1e-5)
     for part in ("session_purchase_probability", "next_visit_days"):
         assert any(part in line for line in by_file)
+    assert any("probability" in liked for line in by_file for liked in line["preferred_attributes"])
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -16,7 +16,12 @@ ODD = predictor(
     sizes=Sizes(CATEGORIES + 9, hidden=5, embedding=6, basket=4, profile=4, mixer=4, habits=5)
 )  # odd row size
 TOLERANCE = 1e-5
-BESIDE = {"risks", "session_purchase", "next_visit"}  # of models of their own, which have tests of theirs
+BESIDE = {
+    "risks",
+    "session_purchase",
+    "next_visit",
+    "attribute_probability",
+}  # of models of their own, which have tests of theirs
 
 
 def assert_same_rows(left: np.ndarray, right: np.ndarray) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from schemas.predictions import Risk, UserPrediction
 
@@ -29,6 +29,9 @@ def assert_same_prediction(mine: UserPrediction, theirs: UserPrediction) -> None
     a, b = msgspec.structs.asdict(mine), msgspec.structs.asdict(theirs)
     place = f"{mine.user_id} {mine.prediction_id}"
     assert abs(a.pop("purchase_probability") - b.pop("purchase_probability")) <= WITHIN, place
+    chances = [{each.value: each.probability for each in one.preferred_attributes} for one in (mine, theirs)]
+    for value in chances[0].keys() & chances[1].keys():
+        assert _near(chances[0][value], chances[1][value]), f"{place} {value}: {chances}"
     for name, (label, share) in LISTS.items():
         ours = [(getattr(item, label), getattr(item, share)) for item in a.pop(name)]
         others = [(getattr(item, label), getattr(item, share)) for item in b.pop(name)]
@@ -48,3 +51,7 @@ def assert_same_prediction(mine: UserPrediction, theirs: UserPrediction) -> None
     if chance is not UNSET:
         assert abs(chance - other_chance) <= WITHIN, place
     assert a == b, place
+
+
+def _near(mine: float | UnsetType, theirs: float | UnsetType) -> bool:
+    return mine is theirs or (mine is not UNSET and theirs is not UNSET and abs(mine - theirs) <= WITHIN)

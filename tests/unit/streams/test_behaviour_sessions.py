@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from models.behaviour.risk_artifact import load_risk
+from models.behaviour.row import byte_of
 from models.data.store import Visits
 from models.errors import ArtifactError
 from models.evaluate.store import walked_of
@@ -190,7 +191,7 @@ def test_rows_from_before_the_counters_go_on_as_they_were() -> None:
     store, plain = Store(trained()), Store()
     for each in (store, plain):
         each.answer([behaviour(A, i, "u", category=("TEA", "MILK")[i % 2], price=2.0) for i in range(5)])
-    earlier = store.model.row_dtype.itemsize - 40
+    earlier = byte_of(store.model.row_dtype, "session_counts")
     assert store.model.layouts[earlier].itemsize == earlier
     store.rows.kept[0, b"u"] = plain.rows.kept[0, b"u"][:earlier]
     (after,), (expected,) = (each.answer([visit(5, category="OIL")]) for each in (store, plain))
