@@ -17,7 +17,7 @@ from models.tiers import SHIPPED, load_tiers
 TITLES = [
     "Nike Men Navy Blue Polo Tshirt",
     "男士纯棉圆领短袖T恤",
-    "Stainless steel electric kettle 1.7 L",
+    "Printed Ceramic Coffee Mug, 325 ml",
     "Alisha Solid Women's Cycling Shorts",
     "Samsung Galaxy S6 32GB gold",
     "",
