@@ -14,6 +14,7 @@ from models.encoder import TextEncoder
 from models.errors import ArtifactError
 from models.text.bags import Bags, Vocabulary
 from models.text.committee import DOMAIN, mean_log_probabilities
+from models.text.confidence import Curve, calibrated
 from models.text.layout import Layout
 from models.text.ngrams import ngrams
 
@@ -29,11 +30,13 @@ class OnnxCommittee:
         layout: Layout,
         members: Sequence[tuple[Path, Vocabulary, float]],
         temperatures: Mapping[str, float],
+        curves: Mapping[str, Curve] | None = None,
     ) -> None:
         """`members`: file, vocabulary and vote of each."""
         self.layout = layout
         self._members = [(_session(file), vocabulary, vote) for file, vocabulary, vote in members]
         self._temperatures = dict(temperatures)
+        self._curves = dict(curves or {})
 
     def probabilities(self, texts: Sequence[str]) -> dict[str, Floats]:
         """Calibrated probabilities by key: DOMAIN (n, d), and each head (n, labels) given its domain."""
@@ -51,7 +54,7 @@ class OnnxCommittee:
         found = {}
         for place, key in enumerate([DOMAIN, *(head.key for head in self.layout.heads())]):
             mean = mean_log_probabilities([torch.from_numpy(each[place]) for each in answers], votes)
-            found[key] = torch.softmax(mean / self._temperatures[key], dim=1).numpy()
+            found[key] = calibrated(mean, self._temperatures[key], self._curves.get(key)).numpy()
         return found
 
 

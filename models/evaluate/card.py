@@ -19,7 +19,7 @@ from models.data.splits import KEPT_OUT, TEST, TRAIN, VALIDATION
 from models.errors import ModelError
 from models.evaluate.card_facts import NOT_FOR, SOURCES, UNKNOWN, USES, Source
 from models.evaluate.judged import Judged
-from models.evaluate.metrics import ECE_BINS, PRECISION, REPLICATES
+from models.evaluate.metrics import ECE_BINS, HONEST, PRECISION, REPLICATES
 from models.evaluate.slices import FEWEST_GROUPS, gap_line
 from models.registry import Artifact
 
@@ -127,7 +127,8 @@ def _behind(figures: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for each in figures
         for name, value in each["baselines"].items()
         if None not in (value, each["value"])
-        and (value < each["value"] if each["metric"] == "ECE" else value > each["value"])
+        and each["metric"] != HONEST
+        and (value < each["value"] if each["metric"].startswith("ECE") else value > each["value"])
     ]
 
 

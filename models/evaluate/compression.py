@@ -35,6 +35,7 @@ from models.evaluate.products import answers
 from models.registry import Artifact, load, shipped
 from models.text.committee import Committee, Member
 from models.text.compact import member, pack
+from models.text.confidence import curves_of
 from models.text.layout import Layout
 from models.text.network import Size
 from models.train.head_fit import HeadRecipe, fit_head, probabilities
@@ -86,12 +87,13 @@ def committees(
     """Every form of an artifact's title networks, with its stored bytes. ONNX files are written to `folder`."""
     layout = Layout.from_table(artifact.tables["layout"])
     inputs = artifact.manifest.inputs
+    curves = curves_of(inputs)
     given = [(Size(**one["size"]), one["groups"], one["vote"]) for one in inputs["members"]]
     members = [member(artifact.tensors, place, layout, *each) for place, each in enumerate(given)]
     titles = [title for part in sets for title in dict.fromkeys(part.where(TRAIN).titles)]
 
     def committee(of: Sequence[Member]) -> Committee:
-        return Committee(layout, of, inputs["temperatures"])
+        return Committee(layout, of, inputs["temperatures"], curves=curves)
 
     def stored(of: Sequence[Member]) -> int:
         return sum(values.nbytes for values in pack(of).values())
@@ -117,7 +119,7 @@ def committees(
                 file = folder / f"titles-int8-{place}.onnx"
             files.append((file, one.vocabulary, one.vote))
         size = sum(file.stat().st_size for file, *_ in files)
-        found[name] = (OnnxCommittee(layout, files, inputs["temperatures"]), size)
+        found[name] = (OnnxCommittee(layout, files, inputs["temperatures"], curves), size)
     return found
 
 

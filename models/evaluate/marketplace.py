@@ -17,11 +17,13 @@ from models.data import marketplace
 from models.data.marketplace import DOMAIN, FIRST, SECOND, Goods
 from models.data.splits import TEST, TRAIN
 from models.evaluate.metrics import (
+    HONEST,
     Cases,
     Metric,
     accuracy,
     calibration_error,
     coverage,
+    honest_error,
     interval,
     macro_f1,
     rarest_third,
@@ -143,7 +145,9 @@ class _Judge:
                 | {"low": _short(low), "high": _short(high)}
                 | {"baselines": {other: _short(value(metric, given)) for other, given in others.items()}}
             )
-        return rows
+        exact = zip(("value", "low", "high"), honest_error(mine), strict=True)
+        row = {"set": DOMAIN, "task": task, "metric": HONEST, "n": len(mine)}
+        return [*rows, row | {name: _short(number) for name, number in exact} | {"baselines": {}}]
 
     def slices(self, mine: Cases) -> list[dict[str, Any]]:
         asked = self._asked

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 ECE_BINS = 15
 PRECISION = 0.98  # what a catalogue team asks of answers that nobody checks
 REPLICATES = 500  # bootstrap samples: the ends of a 95 % interval then rest on 12 samples each
+HONEST = "ECE if its confidences were exact"  # what `honest_error` is called in the tables
 RARE_ROWS = 5  # fewer training rows than this: no model is asked to know the class
 
 
@@ -65,6 +66,29 @@ def calibration_error(cases: Cases, weights: NDArray[np.float64]) -> float:
     place = np.minimum((cases.confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
     gap = weights * (cases.confidence - (cases.truth == cases.predicted))
     return float(np.abs(np.bincount(place, gap, ECE_BINS)).sum() / weights.sum())
+
+
+def group_calibration_error(cases: Cases, weights: NDArray[np.float64]) -> float:
+    """The same with every group counting once, however many cases it has: a few large groups of like cases, with one
+    confidence and one truth each, say little of confidences and have most of the weight else."""
+    return calibration_error(cases, weights / np.bincount(cases.groups)[cases.groups])
+
+
+def honest_error(cases: Cases, seed: int = 0) -> tuple[float, float, float]:
+    """The calibration error that these confidences would show, mean and 95 % range, if each were the very chance of
+    its answer, and the cases of a group were right or wrong together: what of the error is the smallness of the test.
+    """
+    random = np.random.default_rng(seed)
+    count = np.bincount(cases.groups)
+    chance = np.bincount(cases.groups, cases.confidence) / np.maximum(count, 1)
+    truth = np.ones(len(cases), dtype=np.int64)
+    found = []
+    for _ in range(REPLICATES):
+        right = (random.random(len(chance)) < chance)[cases.groups]
+        drawn = Cases(truth, right.astype(np.int64), cases.confidence, cases.groups)
+        found.append(calibration_error(drawn, np.ones(len(cases))))
+    low, high = np.percentile(found, [2.5, 97.5])
+    return float(np.mean(found)), float(low), float(high)
 
 
 def coverage(cases: Cases, weights: NDArray[np.float64]) -> float:

@@ -22,11 +22,14 @@ from models.data.splits import TEST, TRAIN
 from models.data.titles import LabelledTitles
 from models.evaluate.judged import Judged
 from models.evaluate.metrics import (
+    HONEST,
     Cases,
     Metric,
     accuracy,
     calibration_error,
     coverage,
+    group_calibration_error,
+    honest_error,
     interval,
     macro_f1,
     rarest_third,
@@ -193,6 +196,11 @@ def _figures(
             | {"low": _short(low), "high": _short(high)}
             | {"baselines": {other: _short(value(metric, given)) for other, given in beside.items()}}
         )
+    figures.append(
+        {"set": asked.domain, "task": task, "metric": HONEST, "n": len(model)}
+        | {name: _short(number) for name, number in zip(("value", "low", "high"), honest_error(model), strict=True)}
+        | {"baselines": {}}
+    )
     judged = Judged(asked.domain, task, tuple(known), model)
     return figures, slices(model, rows, given, {"set": asked.domain, "task": task}), judged
 
@@ -205,6 +213,7 @@ def _metrics(rare: NDArray[np.int64]) -> dict[str, Metric]:
         "accuracy": accuracy,
         "macro F1": macro_f1,
         "ECE": calibration_error,
+        "ECE, each title once": group_calibration_error,
         "macro F1 of the rarest third": macro_f1_rare,
         "coverage at 98 % precision": coverage,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,17 @@ from numpy.typing import NDArray
 from models.data import spans
 from models.data.spans import AskedTitle
 from models.data.splits import TEST, TRAIN
-from models.evaluate.metrics import Cases, Metric, accuracy, calibration_error, coverage, interval, value
+from models.evaluate.metrics import (
+    HONEST,
+    Cases,
+    Metric,
+    accuracy,
+    calibration_error,
+    coverage,
+    honest_error,
+    interval,
+    value,
+)
 from models.spans.predictor import SpanPredictor, load_spans
 
 FREQUENT = "most frequent value in the title"
@@ -142,6 +153,9 @@ def _figures(
             other: cases_of(rows, [given[place] for place in kept], further=further) for other, given in others.items()
         }
         figures.append(_row(source, name, metric, model, beside))
+    answers = cases_of(rows, [mine[place] for place in kept], further=False)
+    one_each = replace(answers, groups=np.arange(len(answers)))  # answers about one title are right or wrong apart
+    figures.append(_record(source, HONEST, len(answers), honest_error(one_each), {}))
     return figures
 
 
@@ -167,16 +181,21 @@ def _everything(
 
 
 def _row(source: str, name: str, metric: Metric, model: Cases, beside: Mapping[str, Cases]) -> dict[str, Any]:
-    low, high = interval(metric, model)
+    others = {other: round(value(metric, given), 4) for other, given in beside.items()}
+    return _record(source, name, len(model), (value(metric, model), *interval(metric, model)), others)
+
+
+def _record(
+    source: str, name: str, count: int, found: tuple[float, float, float], others: Mapping[str, float]
+) -> dict[str, Any]:
+    known = {key: round(number, 4) for key, number in zip(("value", "low", "high"), found, strict=True)}
     return {
         "set": f"attribute-spans {source}" if source == "all" else source,
         "task": TASK,
         "metric": name,
-        "n": len(model),
-        "value": round(value(metric, model), 4),
-        "low": round(low, 4),
-        "high": round(high, 4),
-        "baselines": {other: round(value(metric, given), 4) for other, given in beside.items()},
+        "n": count,
+        **known,
+        "baselines": dict(others),
     }
 
 

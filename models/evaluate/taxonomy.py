@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluate.metrics import Cases, Metric, calibration_error, coverage, interval, value
+from models.evaluate.metrics import HONEST, Cases, Metric, calibration_error, coverage, honest_error, interval, value
 from models.evaluate.taxonomy_mapping import evaluate_mapping
 from models.evaluate.taxonomy_sample import SAMPLE, SET, Labelled, above, read_sample, record, share_record
 from models.taxonomy.predictor import ANSWERS, TaxonomyPredictor, load_taxonomy, readable
@@ -63,6 +63,7 @@ def evaluate(
         for name, metric in measured.items():
             low, high = interval(metric, cases)
             figures.append(record(task, name, len(cases), value(metric, cases), low, high, {}))
+        figures.append(record(task, HONEST, len(cases), *honest_error(cases), {}))
         sure = np.array([i for i in rows if answers.sure_ids[i]])
         if len(sure):
             below = np.array([above(predictor.tree, answers.sure_ids[i], asked.right[i]) for i in sure])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from models.text.committee import DOMAIN, Committee, Member, mean_log_probabilities
+from models.text.committee import DOMAIN, Committee, Member
 from models.text.ngrams import GROUPS, Ngrams
 
 POWER = 3
@@ -52,15 +52,11 @@ def chances(
     Shapes: labels by head key (n,) int64, all of this domain; pooled (n, width) per member -> (n,) by key.
     """
     members = list(zip(committee.members, pooled, strict=True))
-
-    def shares(key: str, logits: list[Tensor]) -> Tensor:
-        return torch.softmax(mean_log_probabilities(logits, committee.shares(key)) / committee.temperatures[key], dim=1)
-
-    belongs = shares(DOMAIN, [member.network.domain_logits(x) for member, x in members])[:, domain]
+    belongs = committee.mean(DOMAIN, [member.network.domain_logits(x) for member, x in members])[:, domain]
     name = committee.layout.domains[domain].name
     heads = [member.network.head_logits(name, x) for member, x in members]
     return {
-        key: belongs * shares(key, [logits[key] for logits in heads]).gather(1, label.unsqueeze(1)).squeeze(1)
+        key: belongs * committee.mean(key, [logits[key] for logits in heads]).gather(1, label.unsqueeze(1)).squeeze(1)
         for key, label in labels.items()
     }
 

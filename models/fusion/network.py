@@ -29,7 +29,7 @@ from models.fusion.words import Weighted
 TEXT, PICTURE, NUMBERS = range(3)  # columns of Inputs.there
 MODALITIES = ("text", "picture", "numbers")
 TEXT_SCALE, PICTURE_SCALE = 1.4, 0.7  # lengths of the vectors: how much a tower is believed before it is taught
-_FAR = -1e4  # a logit of what cannot be
+FAR = -1e4  # a logit of what cannot be
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class FusionNetwork(nn.Module):
     def siblings(self, second: Tensor, parents: Tensor) -> Tensor:
         """Second-level logits with those far below that are not under the given first levels (n,)."""
         same = torch.tensor(self.parents)[None] == parents[:, None]
-        return second.masked_fill(~same, _FAR)
+        return second.masked_fill(~same, FAR)
 
     def _all(self) -> range:
         return range(self.firsts)

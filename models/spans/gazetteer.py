@@ -62,6 +62,10 @@ class Gazetteer:
                 found[name] = (1.0, math.log1p(left), left / max(titles - taught, left))
         return found
 
+    def knows(self, attribute: str, value: str | None) -> bool:
+        """Whether the attribute had this value in training; it never had none."""
+        return value is not None and attribute in self._values.get(value.lower(), {})
+
     def to_table(self) -> dict[str, dict[str, list[int]]]:
         """As JSON: attribute -> value -> [titles in which it was the value, titles that hold it]."""
         table: dict[str, dict[str, list[int]]] = defaultdict(dict)

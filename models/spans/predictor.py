@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from models.columns import ModelInfo
 from models.encoder import TextEncoder, frozen_encoder
 from models.errors import ArtifactError
 from models.registry import Artifact, load, shipped
+from models.spans.confidence import Curve
 from models.spans.gazetteer import Gazetteer
 from models.spans.network import Questions, Size, SpanNetwork
 from models.spans.questions import ReadTitle, questions, read_titles
@@ -49,8 +50,10 @@ class SpanPredictor:
             self.attributes = tuple(manifest.labels["attributes"])
             self.stems = tuple(manifest.inputs["stems"])
             self._temperature = {key: float(value) for key, value in manifest.inputs["temperatures"].items()}
+            curve = manifest.inputs.get("curve")  # artifacts of before there was one have none
+            self._curve = None if curve is None else Curve(**curve)
             self._size = Size(**manifest.inputs["size"])
-            self._networks = [
+            self.networks = [
                 network_of(artifact.tensors, member, self._size, len(self.attributes))
                 for member in range(manifest.inputs["members"])
             ]
@@ -83,15 +86,21 @@ class SpanPredictor:
             known = read_titles(titles, self.encoder, self.gazetteer)
             batch = questions(known, asked, self._place, self._names)
             temperature = self._temperature["all" if everything else "asked"]
-            chances = mean_chances(self._networks, batch, temperature, everything=everything)
+            chances = mean_chances(self.networks, batch, temperature, everything=everything)
         answers = [
             [best_span(name, one, chances[row, at]) for at, name in enumerate(each)]
             for row, (one, each) in enumerate(zip(known, asked, strict=True))
         ]
         if not everything:
-            return answers
+            return [[self._honest(span) for span in each] for each in answers]
         found = [[span for span in each if span.value is not None] for each in answers]
         return [sorted(each, key=lambda span: -span.confidence) for each in found]
+
+    def _honest(self, span: Span) -> Span:
+        if self._curve is None:
+            return span
+        known = self.gazetteer.knows(span.attribute, span.value)
+        return replace(span, confidence=self._curve(span.confidence, known=known))
 
     def _learn_names(self, names: set[str]) -> None:
         new = sorted(names - self._names.keys())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.text.bags import Vocabulary
+from models.text.confidence import Curve, calibrated
 from models.text.heads import Heads
 from models.text.layout import Layout
 from models.text.network import TitleNetwork
@@ -61,7 +62,8 @@ class Member:
 class Committee:
     """Members of one layout, with one temperature per head.
 
-    `votes` gives the members other shares where a head is asked that it names.
+    `votes` gives the members other shares where a head is asked that it names, `curves` bends the confidence of those
+    that it names.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Committee:
         temperatures: Mapping[str, float],
         device: str = "cpu",
         votes: Mapping[str, Sequence[float]] | None = None,
+        curves: Mapping[str, Curve] | None = None,
     ) -> None:
         self.layout = layout
         self.device = torch.device(device)
@@ -78,6 +81,7 @@ class Committee:
         for member in members:
             member.network.to(self.device)
         self.temperatures = dict(temperatures)
+        self.curves = dict(curves or {})
         self._votes = dict(votes or {})
         self._usual = [member.vote for member in self.members]
 
@@ -97,21 +101,22 @@ class Committee:
         features = ngrams(texts)
         with torch.inference_mode():
             pooled = [member.pool(texts, features, self.device) for member in self.members]
-            domain = self._mean(DOMAIN, [m.network.domain_logits(x) for m, x in zip(self.members, pooled, strict=True)])
+            domain = self.mean(DOMAIN, [m.network.domain_logits(x) for m, x in zip(self.members, pooled, strict=True)])
             found = {DOMAIN: domain}
             for place, part in enumerate(self.layout.domains):
                 likely = torch.nonzero(domain[:, place] >= _LIKELY)[:, 0]  # (m,)
                 heads = [m.network.head_logits(part.name, x[likely]) for m, x in zip(self.members, pooled, strict=True)]
                 for head in part.heads:
                     whole = torch.zeros((len(texts), len(head.labels)), device=self.device)
-                    mean = self._mean(head.key, [logits[head.key] for logits in heads])
+                    mean = self.mean(head.key, [logits[head.key] for logits in heads])
                     found[head.key] = whole.index_copy_(0, likely, mean)
             return {key: values.cpu().numpy() for key, values in found.items()}
 
-    def _mean(self, key: str, logits: Sequence[Tensor]) -> Tensor:
-        """The members' mean, raised to 1 / temperature and brought back to a sum of 1."""
-        mean = mean_log_probabilities(logits, self.shares(key))
-        return torch.softmax(mean / self.temperatures[key], dim=1)
+    def mean(self, key: str, logits: Sequence[Tensor]) -> Tensor:
+        """(n, labels) logits of each member -> (n, labels) their mean, calibrated; differentiable."""
+        return calibrated(
+            mean_log_probabilities(logits, self.shares(key)), self.temperatures[key], self.curves.get(key)
+        )
 
 
 def mean_log_probabilities(logits: Sequence[Tensor], votes: Sequence[float]) -> Tensor:

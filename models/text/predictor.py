@@ -28,6 +28,7 @@ from models.registry import Artifact, load, shipped
 from models.taxonomy.mapping import category_of
 from models.text.committee import DOMAIN, Committee, Voter
 from models.text.compact import member
+from models.text.confidence import curves_of
 from models.text.hints import Hints
 from models.text.layout import Layout
 from models.text.network import Size
@@ -50,6 +51,7 @@ class ProductPredictor:
         try:
             layout = Layout.from_table(artifact.tables["layout"])
             temperatures = {key: float(value) for key, value in manifest.inputs["temperatures"].items()}
+            curves = curves_of(manifest.inputs)
             self.members = [
                 member(artifact.tensors, place, layout, Size(**given["size"]), given["groups"], given["vote"])
                 for place, given in enumerate(manifest.inputs["members"])
@@ -61,7 +63,7 @@ class ProductPredictor:
         self.categories = layout.categories()
         self.attributes = layout.attributes()
         self._taxonomy_ids = [category_of(domain.name, path[-1]) for domain in layout.domains for path in domain.paths]
-        self.committee = Committee(layout, self.members, temperatures, device)
+        self.committee = Committee(layout, self.members, temperatures, device, curves=curves)
         self._whole = None if tower is None else self._with(tower, device)
         self.tower = None if tower is None else ModelInfo(tower.manifest.name, tower.manifest.version)
         self.threshold = 0.0 if tower is None else float(tower.manifest.inputs.get("threshold", 1.0))
@@ -110,6 +112,7 @@ class ProductPredictor:
             made_for = tower.manifest.inputs["fast_tier"]
             votes = {key: float(value) for key, value in tower.manifest.inputs["votes"].items()}
             temperatures = {key: float(value) for key, value in tower.manifest.inputs["temperatures"].items()}
+            curves = curves_of(tower.manifest.inputs)
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{tower.path} lacks what an encoder tower needs: {error!r}; retrain it") from error
         if made_for != self.info.version:
@@ -119,7 +122,7 @@ class ProductPredictor:
             )
         shares = {key: [*(one.vote * (1 - vote) for one in self.members), vote] for key, vote in votes.items()}
         members: list[Voter] = [*self.members, encoder_member(tower, self.layout, device)]
-        return Committee(self.layout, members, temperatures, device, shares)
+        return Committee(self.layout, members, temperatures, device, shares, curves)
 
     def _run(self, products: ProductColumns, committee: Committee) -> tuple[list[str], ProductBatch]:
         texts = list(_texts(products))

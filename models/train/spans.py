@@ -23,7 +23,8 @@ from models.spans.network import SpanNetwork
 from models.spans.predictor import KIND, network_of
 from models.spans.questions import read_titles
 from models.spans.units import read
-from models.train.span_calibration import temperatures
+from models.train.confidence import FORM
+from models.train.span_calibration import curve, temperature
 from models.train.span_fit import Asking, Lesson, Recipe, fit
 
 NAME = "shelfstream-spans"
@@ -60,9 +61,9 @@ def fit_artifact(
     encoder = load_encoder("minilm")
     stems = stems_of(taught)
     gazetteer = _gazetteer(taught, stems)
-    lessons = _lessons(taught, stems, encoder, gazetteer, own=True)
-    held_out = _lessons(spans.where(rows, [VALIDATION]), stems, encoder, gazetteer, own=False)
-    asking = _asking(taught, encoder)
+    lessons = lessons_of(taught, stems, encoder, gazetteer, own=True)
+    held_out = lessons_of(spans.where(rows, [VALIDATION]), stems, encoder, gazetteer, own=False)
+    asking = asking_of(taught, encoder)
     fitted = [
         fit(lessons, held_out, asking, recipe, seed=seed + member, progress=progress) for member in range(members)
     ]
@@ -76,14 +77,14 @@ def fit_artifact(
     ]
     manifest = Manifest(
         name=NAME,
-        version=content_version(tensors, "1"),
+        version=content_version(tensors, FORM),
         kind=KIND,
         inputs={
             "encoder": "minilm",
             "stems": stems,
             "size": asdict(recipe.size),
             "members": members,
-            "temperatures": temperatures(stored, held_out, asking),
+            **calibration(stored, held_out, asking, gazetteer),
         },
         labels={"attributes": list(asking.place)},
         training={
@@ -96,6 +97,17 @@ def fit_artifact(
         },
     )
     return save(output, manifest, tensors, {"values": gazetteer.to_table()})
+
+
+def calibration(
+    networks: Sequence[SpanNetwork], held_out: Sequence[Lesson], asking: Asking, gazetteer: Gazetteer
+) -> dict[str, Any]:
+    """What a manifest holds of it: of what is asked for a curve, of trying every attribute a temperature."""
+    found = curve(networks, held_out, asking, gazetteer)
+    return {
+        "temperatures": {"asked": 1.0, "all": temperature(networks, held_out, asking)},
+        "curve": None if found is None else asdict(found),
+    }
 
 
 def stems_of(rows: Sequence[AskedTitle]) -> list[str]:
@@ -120,9 +132,10 @@ def _gazetteer(rows: Sequence[AskedTitle], stems: Sequence[str]) -> Gazetteer:
     )
 
 
-def _lessons(
+def lessons_of(
     rows: Sequence[AskedTitle], stems: Sequence[str], encoder: TextEncoder, gazetteer: Gazetteer, *, own: bool
 ) -> list[Lesson]:
+    """Titles as the networks read them; `own`: the gazetteer leaves out what each title itself taught it."""
     by_length = sorted(range(len(rows)), key=lambda place: len(rows[place].title))  # so that little is padded
     lessons: dict[int, Lesson] = {}
     for first in range(0, len(rows), _TOGETHER):
@@ -135,7 +148,8 @@ def _lessons(
     return [lessons[place] for place in range(len(rows))]
 
 
-def _asking(rows: Sequence[AskedTitle], encoder: TextEncoder) -> Asking:
+def asking_of(rows: Sequence[AskedTitle], encoder: TextEncoder) -> Asking:
+    """What training titles tell of the attributes."""
     attributes = sorted({name for row in rows for name in row.asked})
     by_category: dict[str, set[str]] = {}
     for row in rows:

@@ -6,21 +6,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 from models.data.splits import TRAIN, VALIDATION
 from models.data.titles import LabelledTitles
 from models.registry import Manifest, content_version, save
-from models.text.committee import DOMAIN, Member, mean_log_probabilities
+from models.text.committee import Member, mean_log_probabilities
 from models.text.compact import member, pack
 from models.text.layout import Layout
 from models.text.ngrams import BITS, CHARACTER_RUNS, MAX_CODE_POINTS, ngrams
 from models.text.predictor import KIND
+from models.train.confidence import FORM, Calibration, calibrate
 from models.train.distillation import Distillation, lessons
 from models.train.options import NOWHERE, RunPlace
 from models.train.seeds import one_thread
 from models.train.team import Team
-from models.train.temperature import temperature
 from models.train.title_examples import Examples, examples
 from models.train.title_fit import Recipe, fit, logits
 from models.train.title_layout import layout_of
@@ -74,10 +72,10 @@ def fit_artifact(
             member(tensors, number, layout, recipe.size, recipe.groups, recipe.vote)
             for number, recipe in enumerate(recipes)
         ]
-        temperatures = _temperatures(stored, validation, layout)
+        calibration = calibration_of(stored, validation, layout)
     manifest = Manifest(
         name=name,
-        version=content_version(tensors, "1"),
+        version=content_version(tensors, FORM),
         kind=KIND,
         inputs={
             "columns": ["title", "brand", "description", "hint"],
@@ -85,7 +83,8 @@ def fit_artifact(
             "hash_bits": BITS,
             "character_runs": list(CHARACTER_RUNS),
             "members": given,
-            "temperatures": temperatures,
+            "temperatures": calibration.temperatures,
+            "curves": calibration.curves,
         },
         labels={head.key: len(head.labels) for head in layout.heads()},
         training={
@@ -104,11 +103,9 @@ def fit_artifact(
     return save(output, manifest, tensors, {"layout": layout.to_table()})
 
 
-def _temperatures(members: Sequence[Member], validation: Examples, layout: Layout) -> dict[str, float]:
-    """One temperature per head, and one for the domain, from the validation titles."""
+def calibration_of(members: Sequence[Member], validation: Examples, layout: Layout) -> Calibration:
+    """What makes the members' answers honest together, from the validation titles."""
     features = ngrams(validation.titles)
     each = [logits(one.network, one.vocabulary.bags(features), validation, layout) for one in members]
     votes = [one.vote for one in members]
-    counts = {**validation.counts, DOMAIN: np.eye(len(layout.domains), dtype=np.float32)[validation.domains]}
-    found = {key: mean_log_probabilities([one[key] for one in each], votes) for key in each[0]}
-    return {key: round(temperature(values.numpy(), counts[key]), 5) for key, values in found.items()}
+    return calibrate({key: mean_log_probabilities([one[key] for one in each], votes) for key in each[0]}, validation)

@@ -18,7 +18,7 @@ from tests.unit.streams.making_tiers import save_second
 TITLES = [
     "Nike Men Navy Blue Polo Tshirt",
     "男士纯棉圆领短袖T恤",
-    "Stainless steel electric kettle 1.7 L",
+    "Printed Ceramic Coffee Mug, 325 ml",
     "Alisha Solid Women's Cycling Shorts",
     "Samsung Galaxy S6 32GB gold",
     "",

@@ -156,7 +156,8 @@ def test_an_answer_does_not_depend_on_the_other_titles(predictor: SpanPredictor)
     for title, both in zip(titles, together, strict=True):
         (alone,) = predictor.run([title], [["Brand", "Color"]])
         assert [(span.value, span.start) for span in alone] == [(span.value, span.start) for span in both]
-        assert [span.confidence for span in alone] == pytest.approx([span.confidence for span in both], abs=1e-4)
+        # The log odds of shares near 1 spread what a batch of another shape rounds in another way.
+        assert [span.confidence for span in alone] == pytest.approx([span.confidence for span in both], abs=2e-3)
 
 
 @given(st.lists(st.text(max_size=80) | st.sampled_from(HOSTILE), min_size=1, max_size=3))
@@ -195,6 +196,23 @@ def test_training_twice_gives_the_same_weights(tmp_path: Path) -> None:
     one, two = load(tmp_path / "a"), load(tmp_path / "b")
     assert one.manifest.version == two.manifest.version
     assert one.tables == two.tables
+
+
+def test_a_value_that_training_saw_has_a_curve_of_its_own(artifact: Path) -> None:
+    stored = load(artifact)
+    stored.manifest.inputs["curve"] = None
+    bare = SpanPredictor(stored)
+    stored.manifest.inputs["curve"] = {"slope": 1e-6, "offset": -1.0, "known_slope": 1e-6, "known_offset": 1.0}
+    bent = SpanPredictor(stored)
+    title = f"{BRANDS[0]} Mens {KINDS[0]} 300 {COLOURS[0]}"
+    for before, after in zip(
+        bare.run([title], [["Brand", "New"]])[0], bent.run([title], [["Brand", "New"]])[0], strict=True
+    ):
+        assert (before.value, before.start) == (after.value, after.start)
+        known = bent.gazetteer.knows(after.attribute, after.value)
+        assert after.confidence == pytest.approx(1 / (1 + np.exp(-1 if known else 1)), abs=1e-3)
+    assert bent.gazetteer.knows("Brand", BRANDS[0])
+    assert not bent.gazetteer.knows("New", BRANDS[0])
 
 
 def test_weights_of_another_size_are_refused(artifact: Path) -> None:
