@@ -29,7 +29,7 @@ MEAN, STD = 72.9, 90.0  # of the training pixels, 0-255
 
 
 def run(
-    folder: Path = FOLDER, *, epochs: int = 10, seed: int = 7, most: int | None = None, progress: bool = True
+    folder: Path = FOLDER, *, epochs: int = 20, seed: int = 7, most: int | None = None, progress: bool = True
 ) -> dict[str, Any]:
     """Fit and measure: share of right answers on the held-out and on the test pictures.
 
@@ -41,7 +41,7 @@ def run(
     order = torch.randperm(len(taught.pixels), generator=random)
     held, rows = order[:HELD_OUT], order[HELD_OUT:][:most]
     pixels, classes = _scaled(taught.pixels), torch.from_numpy(taught.classes.astype("int64"))
-    network = SmallCnn(1, CLASSES)
+    network = SmallCnn(1, CLASSES).to(memory_format=torch.channels_last)  # a quarter less time of the processor
     steps = math.ceil(len(rows) / BATCH) * epochs
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.02, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
@@ -51,7 +51,8 @@ def run(
     for _ in bar:
         network.train()
         for batch in rows[torch.randperm(len(rows), generator=random)].split(BATCH):  # type: ignore[no-untyped-call]
-            loss = functional.cross_entropy(network(augmented(pixels[batch], random)), classes[batch])
+            shown = augmented(pixels[batch], random).contiguous(memory_format=torch.channels_last)
+            loss = functional.cross_entropy(network(shown), classes[batch])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -68,16 +69,18 @@ def _scaled(pixels: Any) -> Tensor:
 
 
 def _right(network: SmallCnn, pixels: Tensor, classes: Tensor) -> float:
+    """Share of right answers, each the mean for the picture and its mirror image: it was taught both."""
     network.eval()
     parts = pixels.split(512)  # type: ignore[no-untyped-call]
     with torch.inference_mode():
-        best = torch.cat([network(part).argmax(dim=1) for part in parts])
+        both = [network(part).softmax(dim=1) + network(part.flip(3)).softmax(dim=1) for part in parts]
+    best = torch.cat(both).argmax(dim=1)
     return round(float((best == classes).float().mean()), 4)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=20)
     given = parser.parse_args()
     print(json.dumps(run(given.folder, epochs=given.epochs)))
