@@ -64,9 +64,9 @@ def _conformal(market: Market, held_out: PricedTexts) -> Market:
     logs = np.log(held_out.prices)
     ends = market.quantiles(middle, spread)
     beyond = np.maximum(ends[:, 0] - logs, logs - ends[:, 2]) / spread
-    moved = _with(market, widen=_level(beyond, INSIDE))
+    moved = _with(market, widen=level(beyond, INSIDE))
     ranges = np.exp(moved.quantiles(middle, spread))
-    return _with(moved, limit=_level(distance(ranges, held_out.prices), USUAL))
+    return _with(moved, limit=level(distance(ranges, held_out.prices), USUAL))
 
 
 def _with(market: Market, *, widen: float | None = None, limit: float | None = None) -> Market:
@@ -81,7 +81,7 @@ def _with(market: Market, *, widen: float | None = None, limit: float | None = N
     )
 
 
-def _level(values: Floats, share: float) -> float:
+def level(values: Floats, share: float) -> float:
     """The value below which `share` of new values lie at least, on average, if they are like these."""
     rank = min(int(np.ceil((len(values) + 1) * share)), len(values))
     return float(np.sort(values)[rank - 1])
