@@ -149,9 +149,9 @@ def test_past_the_budget_the_fast_answer_goes_out_and_the_encoders_follows_in_id
 
 
 def test_the_answer_is_the_same_now_or_later(fast: ProductPredictor, refiner: PredictorRefiner) -> None:
-    at_once = messages(Shop(fast, Slow(refiner, rate=1e6)).answer(odd(0, "a", ODD[1]), odd(1, "p", ODD[0])))[1]
+    at_once = messages(Shop(fast, Slow(refiner, rate=1e6)).answer(odd(0, "a", ODD[1]), odd(1, "p", ODD[2])))[1]
     shop = Shop(fast, Slow(refiner))
-    shop.answer(odd(0, "a", ODD[1]), odd(1, "p", ODD[0]))
+    shop.answer(odd(0, "a", ODD[1]), odd(1, "p", ODD[2]))
     assert messages(shop.answer()) == [at_once]
 
 
