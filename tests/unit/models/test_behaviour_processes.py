@@ -34,11 +34,10 @@ def test_a_run_killed_in_mid_epoch_and_resumed_ends_with_the_weights_of_one_that
 
 
 @pytest.mark.timeout(2 * PATIENCE_S)
-@pytest.mark.parametrize("which", SETS)
-def test_two_processes_that_share_the_lanes_learn_what_one_does_with_all(which: str, tmp_path: Path) -> None:
-    shared = start([*together(MODULE), str(tmp_path / "two"), which])
-    one, two = train(tmp_path / "one", which, noise=0.0), ended(shared)
-    np.testing.assert_allclose(two["errors"], one["errors"], rtol=1e-3)
+def test_two_processes_that_share_the_lanes_learn_what_one_does_with_all(tmp_path: Path) -> None:
+    shared = start([*together(MODULE), str(tmp_path / "two"), "grocery"])
+    one, two = train(tmp_path / "one", "grocery", noise=0.0), ended(shared)
+    np.testing.assert_allclose(two["errors"], one["errors"], rtol=1e-4)
     (steps, expected), (same_steps, found) = (zip(*losses(tmp_path / name), strict=True) for name in ("one", "two"))
     assert steps == same_steps
     assert len(steps) > 60
