@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.data import marketplace
 from models.data.marketplace import SEPARATOR, Goods
@@ -28,8 +29,9 @@ from models.registry import Manifest, content_version, save, with_metrics
 from models.train.confidence import FORM
 from models.train.marketplace_calibration import Turn, calibrate
 from models.train.marketplace_fit import Labels, Recipe, fit
-from models.train.marketplace_vectors import columns_of, rows_of, vectors_of
+from models.train.marketplace_vectors import columns_of, rows_in, rows_of, vectors_of
 from models.train.options import NOWHERE, Options
+from models.train.picture_views import views_of
 
 NAME = "shelfstream-marketplace"
 CALIBRATED = (*TRAIN, VALIDATION)  # buckets that take turns at being left out
@@ -64,7 +66,10 @@ def fit_artifact(
     goods: Goods, vectors: Vectors, reader: GoodsReader, output: Path, recipe: Recipe, *, seed: int, progress: bool
 ) -> Manifest:
     """Fit on buckets 2-8, stop on 9, calibrate on 2-9 in turns, store. Measuring it is models.evaluate's job."""
-    fitting = _Fitting(goods, vectors, reader, recipe, seed, progress)
+    views = None
+    if recipe.views:
+        views = views_of(columns_of(goods, pictures=True).pictures or [], recipe.views, seed=seed, progress=progress)
+    fitting = Fitting(goods, vectors, reader, recipe, seed, progress, views)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sums of several threads come in no fixed order: one makes the weights reproducible
     try:
@@ -100,7 +105,7 @@ def fit_artifact(
 
 
 @dataclass(frozen=True, slots=True)
-class _One:
+class FittedGoods:
     """One fitted network as it is stored, and what it was taught."""
 
     tensors: dict[str, np.ndarray]
@@ -113,7 +118,7 @@ class _One:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitting:
+class Fitting:
     """The goods, what the frozen encoders made of them, and how to fit."""
 
     goods: Goods
@@ -122,8 +127,9 @@ class _Fitting:
     recipe: Recipe
     seed: int
     progress: bool
+    views: NDArray[np.float32] | None = None  # (v, goods, picture), see models.train.picture_views
 
-    def fit(self, teaching: Sequence[int], stopping: int) -> _One:
+    def fit(self, teaching: Sequence[int], stopping: int) -> FittedGoods:
         """A network taught by some buckets and stopped by another."""
         taught = self.goods.where(teaching)
         columns = columns_of(taught)
@@ -139,9 +145,10 @@ class _Fitting:
         fitted = fit(
             *(training, bare, labels_of(taught, first, second), held_out, truth, size, parents, self.recipe),
             seed=self.seed,
+            views=None if self.views is None else torch.from_numpy(self.views[:, rows_in(self.goods, teaching)]),
             progress=self.progress,
         )
-        return _One(pack(fitted.network, words), size, first, second, parents, fitted.errors, len(taught))
+        return FittedGoods(pack(fitted.network, words), size, first, second, parents, fitted.errors, len(taught))
 
     def turn(self, bucket: int) -> Turn:
         """A network that one of CALIBRATED was kept from, and the products of that bucket."""

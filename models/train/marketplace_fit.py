@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ class Recipe:
     no_picture: float = 0.3
     no_numbers: float = 0.3
     no_description: float = 0.15  # shown with their name alone
+    views: int = 0  # of each picture, altered ones that a step may see in its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,13 @@ def fit(
     recipe: Recipe,
     *,
     seed: int,
+    views: Tensor | None = None,
     progress: bool = True,
 ) -> Fitted:
-    """Fit on `training`; `bare` is the same products without their descriptions."""
+    """Fit on `training`; `bare` is the same products without their descriptions.
+
+    `views` (v, n, picture): other vectors of each picture; a step sees one of them or the picture's own, as drawn.
+    """
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     network = FusionNetwork(size, parents, recipe.dropout)
@@ -79,6 +84,8 @@ def fit(
             if len(rows) < 2:  # batch normalisation needs two
                 continue
             given = _batch(training, bare, rows, recipe, random)
+            if views is not None:
+                given = replace(given, picture=_drawn(given.picture, views[:, rows], random))
             kept = Labels(labels.first[rows], labels.second[rows])
             loss = loss_of(network, given, kept) + recipe.penalty / len(order) / 2 * _squares(network)
             optimizer.zero_grad(set_to_none=True)
@@ -124,6 +131,12 @@ def _batch(
     there = given.there.numpy()
     kept[~(kept & there).any(axis=1)] = True
     return given.only(torch.from_numpy(kept))
+
+
+def _drawn(own: Tensor, views: Tensor, random: np.random.Generator) -> Tensor:
+    """(n, w) and (v, n, w) -> (n, w) of each picture one of its v + 1 vectors."""
+    every = torch.cat([own[None], views])
+    return every[torch.from_numpy(random.integers(0, len(every), len(own))), torch.arange(len(own))]
 
 
 def _standardise(network: FusionNetwork, training: Inputs) -> None:

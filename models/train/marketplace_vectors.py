@@ -51,8 +51,13 @@ def vectors_of(goods: Goods, reader: GoodsReader, cache: Path | None, *, progres
 
 def rows_of(goods: Goods, vectors: Vectors, wanted: Sequence[int]) -> Vectors:
     """The vectors of the rows whose bucket is wanted, in the order of `goods.where(wanted)`."""
-    rows = np.flatnonzero(np.isin(goods.buckets, list(wanted)))
+    rows = rows_in(goods, wanted)
     return Vectors(vectors.names[rows], vectors.texts[rows], vectors.pictures[rows])
+
+
+def rows_in(goods: Goods, wanted: Sequence[int]) -> NDArray[np.int64]:
+    """The numbers of those rows."""
+    return np.flatnonzero(np.isin(goods.buckets, list(wanted)))
 
 
 def _decoded(picture: bytes) -> NDArray[np.uint8] | None:

@@ -1,10 +1,9 @@
 """A second worker comes and goes under load: nothing is lost or doubled, and both know every product."""
 
-import msgspec
 import pytest
 
-from schemas.predictions import ProductAttributes
-from schemas.topics import PRODUCT_ATTRIBUTES, PRODUCT_FEATURES, PRODUCT_UPSERT, USER_PREDICTIONS
+from models.predict import tier_attributes
+from schemas.topics import PRODUCT_FEATURES, PRODUCT_UPSERT, USER_PREDICTIONS
 from tests.integration.conftest import StartWorker
 from tests.integration.shoppers import Shoppers, assert_all_answered
 from tests.integration.worker_process import Place, Record, Worker, wait_until
@@ -68,10 +67,5 @@ def test_nothing_is_lost_or_doubled_when_a_worker_joins_and_leaves_and_both_know
     found = place.predictions(shoppers.count)
 
     features = {record.key or b"": record.value or b"" for record in place.read(PRODUCT_FEATURES.name)}
-    described = [
-        msgspec.msgpack.decode(record.value or b"", type=ProductAttributes)
-        for record in place.read(PRODUCT_ATTRIBUTES.name)
-    ]
-    attributes = {(a.name, a.value): None for message in described for a in message.attributes}
-    assert_all_answered(found, shoppers.expected(features, attributes), once=True)
+    assert_all_answered(found, shoppers.expected(features, tier_attributes()), once=True)
     assert any(prediction.preferred_attributes for prediction in found)

@@ -116,6 +116,14 @@ def test_it_learns_from_either_modality(predictor: GoodsPredictor) -> None:
         assert [predictor.first[i] for i in answer.first_ids] == [path.split(" > ")[0] for path in wanted]
 
 
+def test_it_learns_from_altered_views_of_the_pictures(goods: Goods, reader: GoodsReader, tmp_path: Path) -> None:
+    vectors = vectors_of(goods, reader, None, progress=False)
+    stored = fit_artifact(goods, vectors, reader, tmp_path, Recipe(epochs=1, batch=16, views=1), seed=1, progress=False)
+    plain = fit_artifact(goods, vectors, reader, tmp_path, Recipe(epochs=1, batch=16), seed=1, progress=False)
+    assert stored.training["recipe"]["views"] == 1
+    assert stored.version != plain.version
+
+
 def test_the_levels_of_a_path_agree(predictor: GoodsPredictor) -> None:
     first, second = predictor.probabilities(GoodsColumns(["Acme mug", "a pan or a watch", ""]))
     for place, name in enumerate(predictor.first):
