@@ -73,7 +73,8 @@ class Inbox:
 
     async def _change(self, timeout_s: float | None) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._changed.wait()
 
     def clear(self) -> None:
         """Forget what waits: its partitions were revoked, and Kafka brings it again to whoever owns them."""

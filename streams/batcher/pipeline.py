@@ -178,7 +178,8 @@ class Pipeline(Service):
         """Write behind: durable rows go to RocksDB now and then, on a thread that has nothing else to do."""
         while not self.should_stop:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._much_waits.wait(), FLUSH_S)
+                async with asyncio.timeout(FLUSH_S):
+                    await self._much_waits.wait()
             self._much_waits.clear()
             await self.flush()
 

@@ -200,9 +200,8 @@ class RunFetcher:
         try:
             if options.in_frames:
                 await read_in_frames(self._client, node)
-            response: FetchResponse = await asyncio.wait_for(
-                self._client.send(node, request), ANSWER_S + wait_ms / 1000
-            )
+            async with asyncio.timeout(ANSWER_S + wait_ms / 1000):
+                response: FetchResponse = await self._client.send(node, request)
         except (KafkaError, TimeoutError, OSError) as error:
             log.warning("broker %d did not answer a fetch (%r); trying again", node, error)
             hang_up(self._client, node)

@@ -141,8 +141,10 @@ class BatchProducer:
         loop = asyncio.get_running_loop()
         while True:
             wait = self._fill_requests(loop.time())
+            # Not `wait_for`, here and elsewhere: until Python 3.12 it swallows a cancellation that comes with the news.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), None if wait == inf else wait)
+                async with asyncio.timeout(None if wait == inf else wait):
+                    await self._wake.wait()
             self._wake.clear()
 
     def _fill_requests(self, now: float) -> float:
@@ -194,7 +196,8 @@ class BatchProducer:
         )
         answered: dict[TP, tuple[type[KafkaError] | None, int]] = {}
         try:
-            response: ProduceResponse = await asyncio.wait_for(self._client.send(node, request), ANSWER_S + 5)
+            async with asyncio.timeout(ANSWER_S + 5):
+                response: ProduceResponse = await self._client.send(node, request)
             for part in response.partitions():
                 known = part.error_code in (0, DUPLICATE)
                 answered[part.tp] = (None if known else for_code(part.error_code), part.offset)

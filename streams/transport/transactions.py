@@ -95,8 +95,8 @@ class TransactionalProducer(BatchProducer):
             if (kind, key) not in self._coordinators:
                 self._coordinators[kind, key] = await self._client.coordinator_lookup(kind, key)
             node = self._coordinators[kind, key]
-            sent = self._client.send(node, request, group=ConnectionGroup.COORDINATION)
-            response = await asyncio.wait_for(sent, ANSWER_S)
+            async with asyncio.timeout(ANSWER_S):
+                response = await self._client.send(node, request, group=ConnectionGroup.COORDINATION)
         except (KafkaError, TimeoutError, OSError) as error:
             await self._forget(kind, key)
             raise _TryAgain(repr(error)) from error

@@ -190,6 +190,23 @@ def test_whatever_passes_is_tried_again_and_nothing_is_lost_doubled_or_reordered
     assert cluster.logs[A] == cluster.logs[B] == [b"%d" % i for i in range(60)]
 
 
+def test_it_is_closed_though_something_new_comes_at_the_same_moment_and_nothing_may_be_sent() -> None:
+    cluster = Cluster()
+
+    async def scene(producer: BatchProducer) -> None:
+        producer.may_send = lambda: False
+        waiting = produce(producer, A, b"1")
+        await asyncio.sleep(0.01)
+        new = produce(producer, B, b"2")
+        await producer.close()
+        for future in (waiting, new):
+            with pytest.raises(ProduceFailed, match="closed"):
+                await future
+
+    run(cluster, scene)
+    assert cluster.logs[A] == cluster.logs[B] == []
+
+
 def test_a_refusal_that_stays_fails_this_and_everything_behind_it() -> None:
     cluster = Cluster()
     codes = iter([None, None, TOO_LARGE])
